@@ -1,0 +1,59 @@
+# Everything below builds what it needs in this folder first; only Python >= 3.11 and make are asked for.
+PYTHON ?= python3
+# Calrissian's pins have no wheels for Python 3.13 and later.
+PYTHON_CALRISSIAN ?= $(shell for p in python3.12 python3.11 $(PYTHON); do \
+  command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' && echo $$p && break; done)
+BIN := .venv/bin
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench soak requirements clean
+
+help: ## list the targets
+	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## /  make \1\t/' | expand -t 24
+
+.venv: .venv/.made ## the virtual environment of everything but Calrissian
+.venv/.made: requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation --no-deps -e .
+	touch $@
+
+.venv-calrissian: .venv-calrissian/.made ## the virtual environment of stock Calrissian
+.venv-calrissian/.made: requirements/calrissian.txt pyproject.toml
+ifeq ($(PYTHON_CALRISSIAN),)
+	@echo 'No Python 3.11 or 3.12 here: stock Calrissian cannot be installed.' && mkdir -p .venv-calrissian
+else
+	$(PYTHON_CALRISSIAN) -m venv .venv-calrissian
+	.venv-calrissian/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/calrissian.txt
+	.venv-calrissian/bin/python -m pip install $(PIP_FLAGS) --no-build-isolation --no-deps -e .
+endif
+	touch $@
+
+test: .venv/.made .venv-calrissian/.made ## ruff, mypy, import-linter, and the whole test suite
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m tests.run
+
+lint: .venv/.made ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy podspec sidecar tests
+	$(BIN)/lint-imports
+
+format: .venv/.made ## let ruff rewrite the sources
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: .venv/.made ## 300 rounds of random kills (30 in `make test`)
+	$(BIN)/pytest -m soak --rounds 300 tests/sidecar/test_random_kills.py
+
+requirements: .venv/.made ## pin anew what pyproject.toml and requirements/*.in ask for
+	$(BIN)/python -m pip install $(PIP_FLAGS) uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra local --extra auth pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra calrissian pyproject.toml requirements/calrissian.in -o requirements/calrissian.txt
+
+clean: ## remove what was built here
+	rm -rf .venv .venv-calrissian .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

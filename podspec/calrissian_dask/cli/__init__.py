@@ -1,0 +1,31 @@
+"""The console script `calrissian-dask`: one module per command.
+
+Exit codes: 0 done, 1 the work failed, 2 the input or the settings are wrong, 130/143 interrupted.
+The environment is read here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from calrissian_dask import __version__
+from calrissian_dask.cli import mutate
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that is named in the arguments; its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="calrissian-dask",
+        description="A Dask cluster for exactly as long as a CWL step runs.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    mutate.add_command(commands)
+    options = parser.parse_args(arguments)
+    code: int = options.run(options, os.environ, sys.stdin, sys.stdout, sys.stderr)
+    return code

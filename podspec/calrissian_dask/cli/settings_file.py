@@ -1,0 +1,68 @@
+"""Where the settings come from: --dask-settings, the environment, or the usual place."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from calrissian_dask.documents import load_documents
+from calrissian_dask.errors import ConfigurationError
+from calrissian_dask.settings import Settings, parse_settings
+
+SETTINGS_PATH = Path("/etc/calrissian-dask/settings.yaml")
+"""Where the chart's ConfigMap is mounted."""
+
+SETTINGS_ENV = "CALRISSIAN_DASK_SETTINGS"
+
+GATEWAY_URL_ENV = "CALRISSIAN_DASK_GATEWAY_URL"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The two flags that every command has."""
+    parser.add_argument(
+        "--dask-gateway-url",
+        metavar="URL",
+        help=f"base URL of the Dask Gateway; else {GATEWAY_URL_ENV}, else gateway.url of the settings",
+    )
+    parser.add_argument(
+        "--dask-settings",
+        metavar="FILE",
+        help=f"settings as YAML; else {SETTINGS_ENV}, else {SETTINGS_PATH} where it is there",
+    )
+
+
+def read_settings(
+    options: argparse.Namespace, environ: Mapping[str, str], usual: Path = SETTINGS_PATH
+) -> Settings:
+    """The settings that hold for this command; raises ConfigurationError."""
+    named = options.dask_settings or environ.get(SETTINGS_ENV)
+    path = Path(named) if named else usual
+    settings = Settings()
+    if named or path.exists():
+        settings = _read(path)
+    url = options.dask_gateway_url or environ.get(GATEWAY_URL_ENV)
+    if url:
+        place = "--dask-gateway-url" if options.dask_gateway_url else GATEWAY_URL_ENV
+        gateway = parse_settings({"gateway": {"url": url}}, place).gateway
+        settings = settings.model_copy(
+            update={"gateway": settings.gateway.model_copy(update={"url": gateway.url})}
+        )
+    return settings
+
+
+def _read(path: Path) -> Settings:
+    documents = load_documents(read_text(path), str(path))
+    if len(documents) > 1:
+        raise ConfigurationError(f"{path}: has {len(documents)} documents, and settings are one")
+    return parse_settings(documents[0] if documents else None, str(path))
+
+
+def read_text(path: Path) -> str:
+    """A file's text; raises ConfigurationError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: is not UTF-8 text") from error

@@ -1,0 +1,1 @@
+"""The same CWL on one machine, without containers."""

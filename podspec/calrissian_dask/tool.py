@@ -1,0 +1,98 @@
+"""The tool's container, connected: more environment, one read-only mount, and DASK_CLUSTER."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from calrissian_dask_sidecar.contract import CLUSTER_FILE, PUBLIC_FOLDER, TOOL_MOUNT
+
+from calrissian_dask.containers import VOLUME, Request
+from calrissian_dask.errors import PodError
+
+SHELL = ["/bin/sh", "-c"]
+"""How Calrissian starts every tool: these two, and one string."""
+
+READ_CLUSTER = f"read -r DASK_CLUSTER <{TOOL_MOUNT}/{CLUSTER_FILE}; export DASK_CLUSTER; "
+"""Before the tool's own line, in the same shell. `read` and not `.`: sourcing a file that is missing
+ends the shell. On the same line, so that the shell's messages keep their line numbers."""
+
+USER = "calrissian"
+"""For a uid without a passwd entry, where dask-gateway's client dies looking its user up."""
+
+
+def tool_environment(request: Request) -> dict[str, str]:
+    """What makes `Client()` and `Gateway()` find the step's cluster.
+
+    Environment beats every Dask configuration file of the image. The gateway's address is the
+    sidecar's, which adds the credentials; the proxy's is the real one, which wants none.
+    """
+    settings = request.settings
+    public = settings.gateway.public_url or request.ask.gateway_url
+    return {
+        "DASK_SCHEDULER_ADDRESS": f"tcp://127.0.0.1:{settings.ports.scheduler}",
+        "DASK_GATEWAY__ADDRESS": f"http://127.0.0.1:{settings.ports.api}",
+        "DASK_GATEWAY__PROXY_ADDRESS": _proxy(request),
+        "DASK_GATEWAY__PUBLIC_ADDRESS": public,
+        "DASK_GATEWAY__AUTH__TYPE": "basic",
+        "DASK_GATEWAY__AUTH__KWARGS__USERNAME": USER,
+        "DASK_GATEWAY__HTTP_CLIENT__PROXY": "False",
+    }
+
+
+def connected(container: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    """The tool's container with a way to its cluster; the input is untouched.
+
+    Raises PodError where a variable or the mount path is taken with another value.
+    """
+    result = {
+        **container,
+        "env": _environment(container, request),
+        "volumeMounts": _mounts(container),
+    }
+    command = container.get("command")
+    if isinstance(command, list) and len(command) == 3 and command[:2] == SHELL:
+        result["command"] = [*SHELL, READ_CLUSTER + command[2]]
+    return result
+
+
+def _proxy(request: Request) -> str:
+    address = request.settings.gateway.proxy_address
+    if address is None:
+        scheme, _, rest = request.ask.gateway_url.partition("://")
+        host_port = rest.partition("/")[0]
+        if ":" not in host_port.rpartition("]")[2]:
+            host_port += ":443" if scheme == "https" else ":80"
+        address = host_port
+    return "gateway://" + address.rpartition("//")[2].rstrip("/")
+
+
+def _environment(container: Mapping[str, Any], request: Request) -> list[Any]:
+    present = list(container.get("env") or [])
+    named = {entry.get("name"): entry for entry in present}
+    added = []
+    for name, value in tool_environment(request).items():
+        entry = {"name": name, "value": value}
+        if name not in named:
+            added.append(entry)
+        elif named[name] != entry:
+            raise PodError(
+                f"container {container.get('name')!r} sets {name} to"
+                f" {named[name].get('value', 'a reference')!r} and its cluster needs {value!r}:"
+                " remove it from the container"
+            )
+    if "USER" not in named:
+        added.append({"name": "USER", "value": USER})
+    return present + added
+
+
+def _mounts(container: Mapping[str, Any]) -> list[Any]:
+    ours = {"name": VOLUME, "mountPath": TOOL_MOUNT, "subPath": PUBLIC_FOLDER, "readOnly": True}
+    present = list(container.get("volumeMounts") or [])
+    for mount in present:
+        if str(mount.get("mountPath", "")).rstrip("/") == TOOL_MOUNT:
+            raise PodError(
+                f"container {container.get('name')!r} mounts {mount.get('name')!r} at {TOOL_MOUNT},"
+                " where its cluster's name belongs: mount it elsewhere"
+            )
+    return [*present, ours]

@@ -1,0 +1,228 @@
+"""One connection of the tool, and its counterpart at the scheduler.
+
+    CONNECTING -> HANDSHAKE -> OPEN -> closed
+        |  next address
+        +------------------
+
+Rules: `advance` does what can be done without waiting and then asks the selector for exactly what
+it lacks. It moves a bounded amount per call, so that links take turns. Whoever hangs up first, what
+it had sent is delivered before the other side is closed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import socket
+import ssl
+from enum import Enum
+
+from calrissian_dask_sidecar.addresses import Address
+from calrissian_dask_sidecar.connection import Connection
+
+CHUNK = 256 * 1024
+"""Bytes per turn and direction: sixteen TLS records; larger ones gave no more speed."""
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class Phase(Enum):
+    """Where the scheduler's side of a link is."""
+
+    CONNECTING = 1
+    HANDSHAKE = 2
+    OPEN = 3
+
+
+class Link:
+    """A pair of sockets; `closed` when both are.
+
+    `lost` is why the scheduler could not be reached, `hung_up` whether it hung up first: as it does
+    when a client says good-bye, and when it dies.
+    """
+
+    def __init__(
+        self,
+        client: socket.socket,
+        connection: Connection,
+        addresses: list[Address],
+        selector: selectors.BaseSelector,
+    ) -> None:
+        self.name = connection.name
+        self.closed = False
+        self.lost: str | None = None
+        self.hung_up = False
+        self._connection = connection
+        self._addresses = list(addresses)
+        self._selector = selector
+        self._client = client
+        self._client.setblocking(False)
+        self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._to_client = b""
+        self._to_server = b""
+        self._ended: socket.socket | None = None
+        self._watched: dict[socket.socket, int] = {}
+        self._server = self._dial()
+
+    def advance(self, buffer: memoryview) -> bool:
+        """Go on as far as possible; True if more could be done at once but others shall come first.
+
+        Raises OSError or ssl.SSLError where the link is broken.
+        """
+        if self._phase is Phase.CONNECTING and not self._connected():
+            return False
+        if self._phase is Phase.HANDSHAKE and not self._shaken():
+            return False
+        more = self._pump(buffer)
+        if not self.closed:
+            self._watch_open()
+        return more
+
+    def failed(self, error: Exception) -> None:
+        """The link broke: say why where it was the scheduler's side, and close it."""
+        if self._phase is not Phase.OPEN or isinstance(error, ssl.SSLError):
+            self.lost = f"the scheduler cannot be reached through the gateway's proxy: {error}"
+        self._close()
+
+    def _dial(self) -> socket.socket:
+        """Begin to connect to the next address."""
+        self._phase = Phase.CONNECTING
+        code = errno.EHOSTUNREACH
+        while self._addresses:
+            host, port = self._addresses.pop(0)
+            server = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+            server.setblocking(False)
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = server.connect_ex((host, port))
+            if code in (0, errno.EINPROGRESS):
+                return server
+            server.close()
+        raise OSError(code, os.strerror(code))
+
+    def _connected(self) -> bool:
+        code = self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            if not self._addresses:
+                raise OSError(code, os.strerror(code))
+            self._forget(self._server)
+            self._server = self._dial()
+        elif self._is_connected():
+            self._forget(self._server, close=False)
+            self._server = self._connection.tls.wrap_socket(
+                self._server,
+                server_hostname=self._connection.server_name,
+                do_handshake_on_connect=False,
+            )
+            self._phase = Phase.HANDSHAKE
+            return True
+        self._watch(self._server, WRITE)
+        return False
+
+    def _is_connected(self) -> bool:
+        try:
+            self._server.getpeername()
+        except OSError:
+            return False
+        return True
+
+    def _shaken(self) -> bool:
+        assert isinstance(self._server, ssl.SSLSocket)
+        try:
+            self._server.do_handshake()
+        except ssl.SSLWantReadError:
+            self._watch(self._server, READ)
+            return False
+        except ssl.SSLWantWriteError:
+            self._watch(self._server, WRITE)
+            return False
+        self._phase = Phase.OPEN
+        return True
+
+    def _pump(self, buffer: memoryview) -> bool:
+        """Move one chunk in each direction."""
+        client, server = self._client, self._server
+        if not self._to_server and self._ended is None:
+            self._to_server, _ = self._receive(client, buffer)
+        if self._to_server:
+            self._to_server = self._send(server, self._to_server)
+        more = False
+        if not self._to_client and self._ended is None:
+            self._to_client, more = self._receive(server, buffer)
+        if self._to_client:
+            self._to_client = self._send(client, self._to_client)
+        if self._ended is not None and not (self._to_client or self._to_server):
+            self._close()
+        return more and not self._to_client and not self.closed
+
+    def _receive(self, sender: socket.socket, buffer: memoryview) -> tuple[bytes, bool]:
+        """What has come from a side, up to a chunk, and whether the chunk was filled.
+
+        TLS gives one record (16 KiB) per read, so several reads make a chunk.
+        """
+        filled = 0
+        while filled < CHUNK:
+            try:
+                count = sender.recv_into(buffer[filled:])
+            except WOULD_BLOCK:
+                break
+            except ConnectionError:
+                count = 0
+            if not count:
+                self._ended = sender
+                self.hung_up = sender is self._server
+                break
+            filled += count
+            if not isinstance(sender, ssl.SSLSocket):
+                break
+        return bytes(buffer[:filled]), filled >= CHUNK - 16 * 1024
+
+    def _send(self, receiver: socket.socket, content: bytes) -> bytes:
+        """Send what the side takes; the rest. A side that is gone takes everything."""
+        view = memoryview(content)
+        while view:
+            try:
+                view = view[receiver.send(view) :]
+            except WOULD_BLOCK:
+                break
+            except (ConnectionError, ssl.SSLError):
+                self._ended = self._ended or receiver
+                return b""
+        return content if len(view) == len(content) else bytes(view)
+
+    def _watch_open(self) -> None:
+        """Read from a side only while nothing waits for the other; write where something waits."""
+        reading = self._ended is None
+        self._watch(
+            self._client,
+            (READ if reading and not self._to_server else 0) | (WRITE if self._to_client else 0),
+        )
+        self._watch(
+            self._server,
+            (READ if reading and not self._to_client else 0) | (WRITE if self._to_server else 0),
+        )
+
+    def _watch(self, side: socket.socket, events: int) -> None:
+        before = self._watched.get(side, 0)
+        if events == before:
+            return
+        if not before:
+            self._selector.register(side, events, self)
+        elif events:
+            self._selector.modify(side, events, self)
+        else:
+            self._selector.unregister(side)
+        self._watched[side] = events
+
+    def _forget(self, side: socket.socket, *, close: bool = True) -> None:
+        self._watch(side, 0)
+        self._watched.pop(side, None)
+        if close:
+            side.close()
+
+    def _close(self) -> None:
+        self.closed = True
+        self._forget(self._client)
+        self._forget(self._server)

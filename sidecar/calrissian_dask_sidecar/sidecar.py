@@ -1,0 +1,227 @@
+"""The native sidecar: connects the tool to its cluster, and shuts the cluster down when the tool ends.
+
+    start      stale files of a dead sidecar removed, both ports bound, then `up`
+    serve      the scheduler's port (forward) and the gateway's API (loopback_api), until SIGTERM
+    SIGTERM    `stopping` first, so that provision creates nothing any more; then
+                 a name is recorded          -> DELETE at once
+                 provision holds its lock    -> wait for a name or for the lock
+                 neither                     -> nothing to stop; or, where an intent was written,
+                                                the cluster with our tag
+               and exit 0, whatever happens: the step's result is the tool's alone
+
+The kubelet sends SIGTERM when the last regular container has ended, however it ended; nothing
+else has to notice the tool's exit.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Thread
+
+from calrissian_dask_sidecar.addresses import Addresses, start_refresh
+from calrissian_dask_sidecar.cluster_options import is_tagged
+from calrissian_dask_sidecar.connection import Connection, ConnectionSource
+from calrissian_dask_sidecar.errors import CalrissianDaskError, ConfigurationError, GatewayError
+from calrissian_dask_sidecar.forward import Forwarder, listen
+from calrissian_dask_sidecar.gateway_api import RUNNING, GatewayApi
+from calrissian_dask_sidecar.loopback_api import LoopbackApi
+from calrissian_dask_sidecar.program_settings import ProgramSettings
+from calrissian_dask_sidecar.release import Release, release_all
+from calrissian_dask_sidecar.state import State
+
+POLL = 0.02
+"""Seconds between looks at the lock and the record while stopping."""
+
+LOOK = 1.0
+"""Seconds between looks at the record while serving, so that the name is known without the file."""
+
+ASK_AGAIN = 10.0
+"""Seconds at least between two questions what became of a cluster that hung up."""
+
+INTENT_AGE = 10.0
+"""Seconds after an intent within which its cluster may still appear in the gateway's list."""
+
+LIST_AGAIN = 0.5
+"""Seconds between looks at the gateway's list for a cluster with our tag."""
+
+STALE = ("stopping", "up", "refused")
+"""Files of an earlier sidecar in the same volume that would be mistaken for ours."""
+
+
+@dataclass
+class Sidecar:
+    """One run of the sidecar, with its effects injected; `termination` returns when SIGTERM has come."""
+
+    settings: ProgramSettings
+    api: GatewayApi
+    proxy: Addresses
+    state: State
+    termination: Callable[[], None]
+    say: Callable[[str], None]
+    names: set[str] = field(default_factory=set)
+    """Every cluster that this pod was ever seen to have; a lost file does not lose a cluster."""
+    stopping: bool = False
+    asked: float = float("-inf")
+
+    def start(self) -> None:
+        """Bind, serve and say `up`; raises ConfigurationError where a port is taken."""
+        self.state.prepare()
+        for name in STALE:
+            self.state.remove(name)
+        self.state.lock("sidecar.lock")
+        self.state.start = os.urandom(16).hex()
+        source = ConnectionSource(self.state)
+        try:
+            listener = listen(self.settings.scheduler_port)
+            loopback = LoopbackApi(self.settings.api_port, self.api, self.current)
+        except OSError as error:
+            words = (
+                f"a port of 127.0.0.1:{self.settings.scheduler_port} and"
+                f" :{self.settings.api_port} cannot be bound ({error.strerror}): set other"
+                " ports in the settings (ports.scheduler, ports.api)"
+            )
+            self.state.write("refused", words=words)
+            raise ConfigurationError(words) from error
+        forwarder = Forwarder(listener, self.proxy, self._noted(source), self.say, self._lost)
+        Thread(target=forwarder.run, name="forward", daemon=True).start()
+        loopback.start()
+        start_refresh([self.api.exchange.addresses, self.proxy])
+        port = listener.getsockname()[1]
+        self.state.write("up", scheduler_port=port, api_port=loopback.port)
+        self.say(f"up: scheduler on 127.0.0.1:{port}, gateway API on 127.0.0.1:{loopback.port}")
+
+    def current(self) -> str | None:
+        """The cluster of this pod, as far as it is known now."""
+        name = self.state.cluster_name()
+        if name is not None:
+            self.names.add(name)
+        return name
+
+    def serve(self) -> None:
+        """Wait for SIGTERM."""
+        Thread(target=self._keep_name, name="name", daemon=True).start()
+        self.termination()
+
+    def _keep_name(self) -> None:
+        while not self.stopping:
+            self.current()
+            time.sleep(LOOK)
+
+    def finish(self) -> dict[str, object]:
+        """Stop what this pod has at the gateway; the termination message. Takes `stop_timeout` at most."""
+        self.stopping = True
+        until = time.monotonic() + self.settings.stop_timeout
+        self.state.write("stopping")
+        self._await_name(until)
+        if not self.names:
+            return self._without_name(until)
+        return self._message(self._release(until))
+
+    def _release(self, until: float) -> list[Release]:
+        record = self.state.read("cluster") or {}
+        return release_all(
+            self.api,
+            sorted(self.names),
+            until=until,
+            age=self.state.age(record),
+            seen=bool(record.get("seen")),
+        )
+
+    def _message(self, results: list[Release]) -> dict[str, object]:
+        for result in results:
+            self.say(f"cluster {result.name}: {result.words}")
+        pending = [result for result in results if not result.done]
+        if not pending:
+            return {"stopped": [result.name for result in results]}
+        names = ", ".join(result.name for result in pending)
+        self.say(f"release pending: {names} ({pending[0].words})")
+        return {"release pending": names, "reason": pending[0].words}
+
+    def _await_name(self, until: float) -> None:
+        """Return when a name is known, or when no provision lives nor can begin any more."""
+        while self.current() is None and not self.names:
+            if self.state.try_lock("provision.lock") is not None:
+                self.current()  # it may have written the name and ended just before
+                return
+            if time.monotonic() > until:
+                return
+            time.sleep(POLL)
+
+    def _without_name(self, until: float) -> dict[str, object]:
+        intent = self.state.read("intent")
+        if intent is None:
+            return {"stopped": []}
+        tag = intent.get("tag")
+        if not isinstance(tag, str):
+            self.say(
+                "provision was killed while it asked for a cluster, and the gateway offers no"
+                " option for a tag: if a cluster was made, nobody here knows its name"
+            )
+            return {"release pending": "unknown", "reason": "killed between POST and its answer"}
+        self._find_tagged(tag, min(until, time.monotonic() + INTENT_AGE - self.state.age(intent)))
+        return self._message(self._release(until)) if self.names else {"stopped": []}
+
+    def _find_tagged(self, tag: str, until: float) -> None:
+        """Look for the cluster that was asked for and never answered, at least once."""
+        while True:
+            try:
+                for cluster in self.api.list():
+                    if is_tagged(cluster.options.get(tag), self.settings.owner):
+                        self.names.add(cluster.name)
+            except GatewayError as error:
+                self.say(str(error))
+            if self.names or time.monotonic() > until:
+                return
+            time.sleep(LIST_AGAIN)
+
+    def _noted(self, source: ConnectionSource) -> Callable[[], Connection | None]:
+        def get() -> Connection | None:
+            connection = source.get()
+            if connection is not None:
+                self.names.add(connection.name)
+            return connection
+
+        return get
+
+    def _lost(self) -> None:
+        """The scheduler hung up: ask the gateway what became of the cluster, and say so."""
+        now = time.monotonic()
+        if now - self.asked < ASK_AGAIN or self.stopping:
+            return
+        self.asked = now
+        Thread(target=self._say_status, name="status", daemon=True).start()
+
+    def _say_status(self) -> None:
+        name = self.current()
+        if name is None:
+            return
+        try:
+            cluster = self.api.get(name)
+        except CalrissianDaskError as error:
+            self.say(str(error))
+            return
+        status = "unknown to the gateway" if cluster is None else cluster.status
+        if status != RUNNING:
+            self.say(
+                f"cluster {name} is {status}: somebody or its idle_timeout has stopped it while the"
+                " tool was running"
+            )
+
+
+def guarded(sidecar: Sidecar) -> dict[str, object]:
+    """Serve and finish; a bug in either still gives the cluster back. The termination message."""
+    try:
+        sidecar.serve()
+        return sidecar.finish()
+    except Exception as error:  # the last guard: a leaked cluster is worse than an ugly message
+        sidecar.say(f"unexpected {type(error).__name__}: {error}; please report it")
+        until = time.monotonic() + sidecar.settings.stop_timeout
+        results = release_all(sidecar.api, sorted(sidecar.names), until=until, age=0.0, seen=True)
+        pending = [result.name for result in results if not result.done]
+        message: dict[str, object] = {"error": f"{type(error).__name__}: {error}"}
+        if pending:
+            message["release pending"] = ", ".join(pending)
+        return message
