@@ -35,6 +35,7 @@ from calrissian_dask.containers import (
     volumes,
 )
 from calrissian_dask.errors import PodError
+from calrissian_dask.pod_form import check_form
 from calrissian_dask.settings import Ports, Settings
 from calrissian_dask.tool import connected
 
@@ -53,7 +54,7 @@ def mutate_pod(pod: Pod, settings: Settings) -> dict[str, Any]:
     Raises PodError where something of the pod is in the way, RequirementError or
     ConfigurationError where the ask itself is wrong.
     """
-    _check_form(pod)
+    check_form(pod)
     if is_mutated(pod):
         return dict(pod)
     ask = read_ask(pod, settings)
@@ -105,25 +106,6 @@ def is_mutated(pod: Pod) -> bool:
             " an admission webhook built for Kubernetes before 1.28 drops it; update that one"
         )
     return True
-
-
-def _check_form(pod: Pod) -> None:
-    kind = pod.get("kind", "Pod")
-    if kind != "Pod":
-        raise PodError(f"is a {kind}, and only a Pod can be mutated: pass the pod itself")
-    for path, value, kinds in (
-        ("metadata", pod.get("metadata"), (Mapping, type(None))),
-        ("metadata.annotations", annotations_of(pod), Mapping),
-        ("spec", pod.get("spec"), Mapping),
-    ):
-        if not isinstance(value, kinds):
-            raise PodError(f"{path} is {value!r}, and a pod has a mapping there")
-    spec = pod["spec"]
-    for field in ("containers", "initContainers", "volumes"):
-        entries = spec.get(field)
-        good = isinstance(entries, list) and all(isinstance(entry, Mapping) for entry in entries)
-        if not good and (entries is not None or field == "containers"):
-            raise PodError(f"spec.{field} is {entries!r}, and a pod has a list of mappings there")
 
 
 def _check_conflicts(spec: Mapping[str, Any], ports: Ports) -> None:

@@ -26,7 +26,7 @@ MEMORY = re.compile(rf"\s*{NUMBER}\s*(?P<unit>[A-Za-z]*)\s*\Z", re.ASCII)
 
 POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
 
-UNITS = {
+UNITS: dict[str, int] = {
     "": 1,
     **{letter: 1024**power for letter, power in POWERS.items()},
     **{letter + "i": 1024**power for letter, power in POWERS.items()},

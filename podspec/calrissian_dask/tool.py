@@ -11,7 +11,7 @@ from calrissian_dask.containers import VOLUME, Request
 from calrissian_dask.errors import PodError
 
 SHELL = ["/bin/sh", "-c"]
-"""How Calrissian starts every tool: these two, and one string."""
+"""How Calrissian starts every tool: this is the command, and one string the args."""
 
 READ_CLUSTER = f"read -r DASK_CLUSTER <{TOOL_MOUNT}/{CLUSTER_FILE}; export DASK_CLUSTER; "
 """Before the tool's own line, in the same shell. `read` and not `.`: sourcing a file that is missing
@@ -45,15 +45,28 @@ def connected(container: Mapping[str, Any], request: Request) -> dict[str, Any]:
 
     Raises PodError where a variable or the mount path is taken with another value.
     """
-    result = {
+    return {
         **container,
+        **_command(container),
         "env": _environment(container, request),
         "volumeMounts": _mounts(container),
     }
-    command = container.get("command")
-    if isinstance(command, list) and len(command) == 3 and command[:2] == SHELL:
-        result["command"] = [*SHELL, READ_CLUSTER + command[2]]
-    return result
+
+
+def _command(container: Mapping[str, Any]) -> dict[str, Any]:
+    """`command` and `args` with DASK_CLUSTER read first, where a shell runs one string; else {}.
+
+    Kubernetes runs command + args, so it does not matter in which of them the string is.
+    """
+    command, args = list(container.get("command") or []), list(container.get("args") or [])
+    line = len(SHELL)
+    if (command + args)[:line] != SHELL or len(command) + len(args) == line:
+        return {}
+    if len(command) > line:
+        return {"command": [*SHELL, READ_CLUSTER + str(command[line]), *command[line + 1 :]]}
+    if len(command) == line:
+        return {"args": [READ_CLUSTER + str(args[0]), *args[1:]]}
+    return {}
 
 
 def _proxy(request: Request) -> str:

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+try:
+    from tests import gateway_server
+except ImportError:  # pragma: no cover  # .venv-calrissian has neither dask nor a gateway
+    gateway_server = None  # type: ignore[assignment]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden pods anew")
+    parser.addoption("--rounds", type=int, default=30, help="rounds of random kills")
+    parser.addoption("--seed", type=int, default=None, help="seed of the random kills")
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[gateway_server.GatewayServer]:
+    """A real gateway with a password, the options as eoap publish them, and a mapping for the tag."""
+    with gateway_server.GatewayServer(tmp_path_factory.mktemp("gateway")) as server:
+        yield server
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    return Golden(bool(request.config.getoption("--update-golden")))
+
+
+class Golden:
+    """Compares text with a file in the repository, or writes it there."""
+
+    def __init__(self, update: bool) -> None:
+        self.update = update
+
+    def check(self, path: Path, text: str) -> None:
+        if self.update:
+            path.write_text(text)
+        assert path.exists(), f"{path} is missing: pytest --update-golden writes it"
+        assert text == path.read_text()
