@@ -19,7 +19,8 @@ its folder `public` read-only at `TOOL_MOUNT` (a subPath: modes and uids then do
                                                      stopping sidecar takes and keeps it, so that no
                                                      provision begins any more
     stopping         sidecar     provision           SIGTERM has come: create nothing any more
-    intent           provision   sidecar             a POST is about to be sent, and with which tag
+    intent           provision   sidecar             a POST is under way, and with which tag; removed
+                                                     once it is known what became of it
     cluster          provision   both                the cluster's name, as soon as it is known
     tls.pem          provision   sidecar             this cluster's client certificate and key
     connection       provision   sidecar             RUNNING: which cluster tls.pem is for

@@ -102,27 +102,38 @@ class _Maker:
         offered = self.persist(self.api.options)
         options = cluster_options(self.settings, offered)
         tag = tag_option(self.settings, offered)
-        self.state.write("intent", tag=tag)
         tries = 0
         while True:
             with self.interruption.deferred():
                 if self.state.present("stopping"):
                     raise Terminated
-                try:
-                    name = self.api.create(options, timeout=CREATE_TIMEOUT)
+                self.state.write("intent", tag=tag)
+                name, failure = self._post(options, tag)
+                if name is not None:
                     self.state.write("cluster", name=name)
-                    break
-                except GatewayUnavailableError as error:
-                    found = self._unanswered(error, tag)
-                    if found is not None:
-                        name = found
-                        self.state.write("cluster", name=name)
-                        break
-                    failure = error
+                self.state.remove("intent")
+            if failure is None:
+                break
             self._pause(tries, failure)
             tries += 1
         self.say(f"cluster {name} was asked for: {_shown(options)}")
-        return name
+        return str(name)
+
+    def _post(
+        self, options: dict[str, Any], tag: str | None
+    ) -> tuple[str | None, GatewayError | None]:
+        """A name, or the failure after which the POST may be sent again.
+
+        The intent stays where nobody knows what became of the POST, and goes where it was refused.
+        """
+        try:
+            return self.api.create(options, timeout=CREATE_TIMEOUT), None
+        except GatewayUnavailableError as error:
+            found = self._unanswered(error, tag)
+            return found, None if found else error
+        except GatewayError:
+            self.state.remove("intent")
+            raise
 
     def _unanswered(self, error: GatewayUnavailableError, tag: str | None) -> str | None:
         """What a failed POST left behind: a name, or None where it may be sent again."""
