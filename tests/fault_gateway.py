@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-OPTIONS = [
+OPTIONS: list[dict[str, Any]] = [
     {"field": "image", "label": "image", "default": "", "spec": {"type": "string"}},
     {"field": "worker_cores", "label": "c", "default": 1, "spec": {"type": "float"}},
     {"field": "worker_cores_limit", "label": "l", "default": 1, "spec": {"type": "float"}},
@@ -175,7 +175,7 @@ class FaultGateway:
         for number in range(len(text)):
             handler.wfile.write(text[number : number + 1])
             handler.wfile.flush()
-            time.sleep(0.2)
+            time.sleep(0.03)  # a report takes 9 s so
 
     def leaks(self) -> list[str]:
         return [n for n, c in self.clusters.items() if c["status"] in ("PENDING", "RUNNING")]
@@ -223,7 +223,7 @@ def slow(seconds: float) -> Fault:
 
 def lost_answer(method: str, end: str) -> Fault:
     """The first request of a kind is acted on, and its answer never comes."""
-    done = []
+    done: list[bool] = []
 
     def fault(seen: Seen, gateway: FaultGateway) -> Answer | None:
         if seen.method == method and seen.path.endswith(end) and not done:

@@ -63,25 +63,21 @@ class Exchange:
     ) -> Answer:
         """The answer to a request; raises GatewayUnavailableError where there is none in time."""
         deadline = time.monotonic() + timeout
-        connection = http.client.HTTPConnection(self.addresses.host, self.addresses.port)
         sent = False
         try:
-            connection.sock = _DeadlineSocket(
-                self._connect(deadline), deadline
-            )  # the three methods that http.client calls
-            sent = True
-            connection.request(
-                method, self._path + path, body, {**headers, "Host": self._host_header}
-            )
-            response = connection.getresponse()
-            content = response.read(BODY_LIMIT)
-            return Answer(response.status, dict(response.getheaders()), content)
+            with self._connect(deadline) as connected:
+                sent = True
+                wire = http.client.HTTPConnection(self.addresses.host, self.addresses.port)
+                wire.sock = _DeadlineSocket(connected, deadline)
+                headers = {**headers, "Host": self._host_header}
+                wire.request(method, self._path + path, body, headers)
+                response = wire.getresponse()
+                content = response.read(BODY_LIMIT)
+                return Answer(response.status, dict(response.getheaders()), content)
         except (OSError, http.client.HTTPException) as error:
             raise GatewayUnavailableError(
                 f"{self.url} did not answer: {_reason(error, timeout)}", sent=sent
             ) from error
-        finally:
-            connection.close()
 
     def _connect(self, deadline: float) -> socket.socket | ssl.SSLSocket:
         last: OSError = OSError("no address")
@@ -140,7 +136,7 @@ class _DeadlineSocket:
         return io.BufferedReader(_DeadlineReader(self._socket, self._deadline))
 
     def close(self) -> None:
-        self._socket.close()
+        """Nothing: http.client closes before the answer is read; whoever opened it closes it."""
 
 
 class _DeadlineReader(io.RawIOBase):

@@ -194,7 +194,7 @@ def test_the_real_server_reads_our_memory_exactly(count: int) -> None:
     from dask_gateway_server.traitlets import MemoryLimit
     from traitlets import HasTraits
 
-    class Config(HasTraits):  # type: ignore[misc]  # traitlets is untyped here
+    class Config(HasTraits):
         memory = MemoryLimit()
 
     assert Config(memory=memory_text(count)).memory == count
