@@ -31,7 +31,13 @@ else
 endif
 	touch $@
 
-test: .venv/.made .venv-calrissian/.made ## ruff, mypy, import-linter, and the whole test suite
+.venv-tool-old .venv-tool-new: .venv-tool-%: .venv-tool-%/.made ## environments of tools: the oldest distributed, the newest alone
+.venv-tool-%/.made: requirements/tool-%.txt
+	$(PYTHON) -m venv .venv-tool-$*
+	.venv-tool-$*/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r $<
+	touch $@
+
+test: .venv/.made .venv-calrissian/.made .venv-tool-old/.made .venv-tool-new/.made ## ruff, mypy, import-linter, and the whole test suite
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m tests.run
 
@@ -54,6 +60,10 @@ requirements: .venv/.made ## pin anew what pyproject.toml and requirements/*.in 
 	  --extra local --extra auth pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra calrissian pyproject.toml requirements/calrissian.in -o requirements/calrissian.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  requirements/tool-old.in -o requirements/tool-old.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  -c requirements/dev.txt requirements/tool-new.in -o requirements/tool-new.txt
 
 clean: ## remove what was built here
-	rm -rf .venv .venv-calrissian .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .venv-calrissian .venv-tool-old .venv-tool-new .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
