@@ -35,6 +35,7 @@ def recorder(gateway: GatewayServer) -> Iterator[FaultGateway]:
 
 LIBRARY = """
 import json, sys
+from dask_gateway import Gateway
 from dask_gateway.auth import BasicAuth
 url, user, password, name, options = sys.argv[1:]
 with Gateway(url, auth=BasicAuth(user, password)) as gateway:
