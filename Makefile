@@ -41,6 +41,12 @@ test: .venv/.made .venv-calrissian/.made .venv-tool-old/.made .venv-tool-new/.ma
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m tests.run
 
+demo: .venv/.made ## hillshade and slopes of the Jacksboro fault, by CWL on a Dask cluster of this machine
+	@elevation=$$($(BIN)/python -c 'import matplotlib; print(matplotlib.get_data_path())')/sample_data/jacksboro_fault_dem.npz \
+	&& PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/calrissian-dask local --no-container --outdir demo-output \
+	  examples/terrain/relief.cwl --elevation "$$elevation" >/dev/null \
+	&& echo && echo "The picture:    demo-output/hillshade.png" && echo "The statistics: demo-output/slope.json"
+
 lint: .venv/.made ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

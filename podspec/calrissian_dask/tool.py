@@ -8,6 +8,7 @@ from typing import Any
 from calrissian_dask_sidecar.contract import CLUSTER_FILE, PUBLIC_FOLDER, TOOL_MOUNT
 
 from calrissian_dask.containers import VOLUME, Request
+from calrissian_dask.dask_environment import USER, dask_environment
 from calrissian_dask.errors import PodError
 
 SHELL = ["/bin/sh", "-c"]
@@ -17,27 +18,13 @@ READ_CLUSTER = f"read -r DASK_CLUSTER <{TOOL_MOUNT}/{CLUSTER_FILE}; export DASK_
 """Before the tool's own line, in the same shell. `read` and not `.`: sourcing a file that is missing
 ends the shell. On the same line, so that the shell's messages keep their line numbers."""
 
-USER = "calrissian"
-"""For a uid without a passwd entry, where dask-gateway's client dies looking its user up."""
-
 
 def tool_environment(request: Request) -> dict[str, str]:
-    """What makes `Client()` and `Gateway()` find the step's cluster.
-
-    Environment beats every Dask configuration file of the image. The gateway's address is the
-    sidecar's, which adds the credentials; the proxy's is the real one, which wants none.
-    """
+    """The tool's variables; see `dask_environment`."""
     settings = request.settings
     public = settings.gateway.public_url or request.ask.gateway_url
-    return {
-        "DASK_SCHEDULER_ADDRESS": f"tcp://127.0.0.1:{settings.ports.scheduler}",
-        "DASK_GATEWAY__ADDRESS": f"http://127.0.0.1:{settings.ports.api}",
-        "DASK_GATEWAY__PROXY_ADDRESS": _proxy(request),
-        "DASK_GATEWAY__PUBLIC_ADDRESS": public,
-        "DASK_GATEWAY__AUTH__TYPE": "basic",
-        "DASK_GATEWAY__AUTH__KWARGS__USERNAME": USER,
-        "DASK_GATEWAY__HTTP_CLIENT__PROXY": "False",
-    }
+    ports = settings.ports
+    return dask_environment(ports.scheduler, ports.api, _proxy(request), public)
 
 
 def connected(container: Mapping[str, Any], request: Request) -> dict[str, Any]:
@@ -77,7 +64,7 @@ def _proxy(request: Request) -> str:
         if ":" not in host_port.rpartition("]")[2]:
             host_port += ":443" if scheme == "https" else ":80"
         address = host_port
-    return "gateway://" + address.rpartition("//")[2].rstrip("/")
+    return address.rpartition("//")[2].rstrip("/")
 
 
 def _environment(container: Mapping[str, Any], request: Request) -> list[Any]:
@@ -94,7 +81,7 @@ def _environment(container: Mapping[str, Any], request: Request) -> list[Any]:
                 f" {named[name].get('value', 'a reference')!r} and its cluster needs {value!r}:"
                 " remove it from the container"
             )
-    if "USER" not in named:
+    if "USER" not in named:  # dask-gateway's client dies under a uid without passwd entry
         added.append({"name": "USER", "value": USER})
     return present + added
 

@@ -36,6 +36,20 @@ class Fixed:
         return None
 
 
+def basic(username: str, password: str) -> str:
+    """The Authorization of basic authentication, as dask_gateway's BasicAuth makes it.
+
+    Raises ConfigurationError for what latin-1 cannot encode.
+    """
+    try:
+        return "Basic " + b64encode(f"{username}:{password}".encode("latin1")).decode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            "gateway.auth: user name and password of basic authentication can only have latin-1"
+            " characters, as dask_gateway sends them so"
+        ) from None
+
+
 def make_credentials(settings: ProgramSettings, environ: Mapping[str, str]) -> Credentials:
     """Credentials of the configured type; raises ConfigurationError where something is missing."""
     secret = environ.get(contract.SECRET_ENV)
@@ -43,15 +57,7 @@ def make_credentials(settings: ProgramSettings, environ: Mapping[str, str]) -> C
         case "none":
             return Fixed(None)
         case "basic":
-            # As dask_gateway does it: latin-1, and a missing password is an empty one.
-            text = f"{settings.username or ''}:{secret or ''}"
-            try:
-                return Fixed("Basic " + b64encode(text.encode("latin1")).decode())
-            except UnicodeEncodeError:
-                raise ConfigurationError(
-                    "gateway.auth: user name and password of basic authentication can only have"
-                    " latin-1 characters, as dask_gateway sends them so"
-                ) from None
+            return Fixed(basic(settings.username or "", secret or ""))
         case "jupyterhub":
             if not secret:
                 raise ConfigurationError(

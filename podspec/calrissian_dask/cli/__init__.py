@@ -12,20 +12,24 @@ import sys
 from collections.abc import Sequence
 
 from calrissian_dask import __version__
-from calrissian_dask.cli import mutate
+from calrissian_dask.cli import local, mutate
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that is named in the arguments; its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["local"]:
+        return local.run(words[1:], os.environ)
     parser = argparse.ArgumentParser(
         prog="calrissian-dask",
         description="A Dask cluster for exactly as long as a CWL step runs.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    local.add_command(commands)
     mutate.add_command(commands)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     code: int = options.run(options, os.environ, sys.stdin, sys.stdout, sys.stderr)
     return code

@@ -1,0 +1,164 @@
+"""`calrissian-dask local`: cwltool's command line, and the step's Dask cluster on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TextIO
+
+from calrissian_dask_sidecar.contract import SECRET_ENV
+from cwltool.argparser import arg_parser
+from cwltool.context import LoadingContext, RuntimeContext
+from cwltool.main import main as cwltool_main
+from cwltool.utils import versionstring
+from schema_salad.exceptions import ValidationException
+
+from calrissian_dask.errors import ConfigurationError
+from calrissian_dask.local import occurrences
+from calrissian_dask.local.fit import this_machine
+from calrissian_dask.local.gateway import EmbeddedGateway
+from calrissian_dask.local.interrupt import Interrupt
+from calrissian_dask.local.node import use_wheel_where_there_is_no_node
+from calrissian_dask.local.progress import Progress
+from calrissian_dask.local.run import LocalRun
+from calrissian_dask.local.schema import register
+from calrissian_dask.local.tool import RefusedError, tool_maker
+from calrissian_dask.settings import Settings
+
+EXIT_INPUT = 2
+"""The command line, the settings or the document ask for what cannot be done here."""
+
+
+def make_parser(add_options: object = None) -> argparse.ArgumentParser:
+    """Cwltool's parser with our options in a group of their own."""
+    parser: argparse.ArgumentParser = arg_parser()
+    parser.prog = "calrissian-dask local"
+    group = parser.add_argument_group(
+        "Dask", "clusters for steps with DaskGatewayRequirement; put these before the document"
+    )
+    if callable(add_options):
+        add_options(group)
+    group.add_argument(
+        "--max-workers",
+        type=_positive,
+        metavar="N",
+        help="workers per cluster at most; default: as many as this machine has room for",
+    )
+    return parser
+
+
+def parse(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], environ: Mapping[str, str]
+) -> argparse.Namespace:
+    """The options, or exit code 2 with a sentence."""
+    options = parser.parse_args([*environ.get("CWLTOOL_OPTIONS", "").split(), *arguments])
+    ours = ("--dask-gateway-url", "--dask-settings", "--max-workers", "--no-container")
+    for word in options.job_order or []:
+        if word.split("=")[0] in ours:
+            parser.error(f"{word} stands behind the CWL document: put it before")
+    if options.fast_parser:
+        parser.error("--fast-parser does not know DaskGatewayRequirement: leave it out")
+    if options.record_container_id:  # cwltool does this only where it parses itself
+        options.cidfile_dir = options.cidfile_dir or os.getcwd()
+    del options.record_container_id
+    asks_only = options.version or options.print_supported_versions
+    if not options.workflow and not asks_only and not os.path.isfile("CWLFile"):
+        parser.error("no CWL document is given")
+    return options
+
+
+def run(options: argparse.Namespace, settings: Settings, environ: Mapping[str, str]) -> int:
+    """Run the document; cwltool's exit code, 2 for what is refused, 128 + the signal's number."""
+    progress = Progress(sys.stderr)
+    interrupt = Interrupt()
+    shared = LocalRun(
+        settings=settings,
+        environ=environ,
+        machine=this_machine(),
+        max_workers=options.max_workers,
+        use_container=options.use_container,
+        interrupt=interrupt,
+        progress=progress,
+        secret=environ.get(SECRET_ENV),
+        gateway=None if settings.gateway.url else EmbeddedGateway(environ),
+    )
+    interrupt.install(shared.spared)
+    _quiet_logs(progress, debug=options.debug)
+    code = 1
+    try:
+        code = _run_cwltool(options, shared)
+    except RefusedError as error:
+        progress.say(str(error))
+        code = EXIT_INPUT
+    except (ValidationException, ConfigurationError) as error:
+        progress.say(str(error))
+    except KeyboardInterrupt:
+        pass  # a signal before any job; its number decides below
+    finally:
+        if interrupt.requested:
+            interrupt.await_children()
+        shared.close()
+        progress.summary()
+    return code if interrupt.number is None else 128 + interrupt.number
+
+
+def _run_cwltool(options: argparse.Namespace, shared: LocalRun) -> int:
+    if options.workflow:
+        with _without_logs():
+            found = occurrences.find(options.workflow)
+        for sentence in occurrences.warnings(found):
+            shared.progress.say(f"warning: {sentence}")
+        wrong = occurrences.problems(found)
+        for sentence in wrong:
+            shared.progress.say(sentence)
+        if wrong:
+            return 1
+    use_wheel_where_there_is_no_node(shared.environ.get("PATH", ""))
+    runtime = RuntimeContext(vars(options))
+    loading = LoadingContext(vars(options))
+    loading.singularity, loading.podman = runtime.singularity, runtime.podman
+    loading.construct_tool_object = tool_maker(shared)  # type: ignore[assignment]  # a narrower name of the argument
+    stdout: TextIO = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):  # what a library prints is no part of the result
+        code: int = cwltool_main(
+            argsl=[],
+            args=options,
+            loadingContext=loading,
+            runtimeContext=runtime,
+            stdout=stdout,
+            versionfunc=lambda: f"calrissian-dask local, cwltool {versionstring().split()[-1]}",
+            custom_schema_callback=lambda: register(options.enable_ext),
+        )
+    return code
+
+
+@contextlib.contextmanager
+def _without_logs() -> Iterator[None]:
+    """For what cwltool will do, and say, once more."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _quiet_logs(progress: Progress, *, debug: bool) -> None:
+    """Log lines and the live line take turns; a failed expression is said once, not as a traceback."""
+
+    def before(_: logging.LogRecord) -> bool:
+        progress.clear()
+        return True
+
+    logging.getLogger("cwltool").addFilter(before)
+    if not debug:
+        logging.getLogger("cwl_utils").addFilter(lambda record: record.funcName != "do_eval")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers, 1 or more")
+    return int(text)

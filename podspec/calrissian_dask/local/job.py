@@ -1,0 +1,131 @@
+"""A step's job: its cluster is made before its process starts, and given back when it has ended."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from cwltool.context import RuntimeContext
+from cwltool.errors import WorkflowException
+
+from calrissian_dask.errors import CalrissianDaskError
+from calrissian_dask.local.run import Ask, LocalRun
+from calrissian_dask.requirement import CLASS, parse
+
+Monitor = Callable[[Any], None] | None
+
+
+class InterruptibleJob:
+    """Mixed in before one of cwltool's job classes; a failure here is a failed job, never more.
+
+    cwltool's parallel executor waits for ever when an exception leaves `run` while another job
+    runs: its main thread raises with the lock held that the others need.
+    """
+
+    shared: LocalRun
+    name: str
+    builder: Any
+    output_callback: Any
+    stagedir: str
+    tmpdir: str
+
+    def run(self, runtimeContext: RuntimeContext, tmpdir_lock: Any = None) -> None:  # noqa: N803
+        """Run the job; called by cwltool's executors."""
+        try:
+            super().run(runtimeContext, tmpdir_lock)  # type: ignore[misc]  # the job class behind
+        except Exception as error:
+            self._fail(str(error), runtimeContext)
+
+    def _execute(
+        self,
+        runtime: list[str],
+        env: MutableMapping[str, str],
+        runtimeContext: RuntimeContext,  # noqa: N803  # cwltool's name
+        monitor_function: Monitor = None,
+    ) -> None:
+        if self.shared.interrupt.requested:
+            self._fail("not started: interrupted", runtimeContext)
+            return
+        super()._execute(runtime, env, runtimeContext, monitor_function)  # type: ignore[misc]
+
+    def _fail(self, sentence: str, context: RuntimeContext) -> None:
+        """As cwltool reports a failed tool."""
+        for line in sentence.splitlines():
+            self.shared.progress.say(f"[{self.name}] {line}")
+        if self.output_callback:
+            with context.workflow_eval_lock or _NoLock():
+                self.output_callback({}, "permanentFail")
+        if context.rm_tmpdir:
+            for folder in (self.stagedir, self.tmpdir):
+                if folder:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+class DaskJob(InterruptibleJob):
+    """A job of a tool with the requirement; `fields` are as written, `image` what is set aside."""
+
+    fields: MutableMapping[str, Any]
+    image: str | None
+    command_line: list[str]
+
+    def _execute(
+        self,
+        runtime: list[str],
+        env: MutableMapping[str, str],
+        runtimeContext: RuntimeContext,  # noqa: N803  # cwltool's name
+        monitor_function: Monitor = None,
+    ) -> None:
+        if self.shared.interrupt.requested:
+            super()._execute(runtime, env, runtimeContext, monitor_function)
+            return
+        try:
+            fields = {key: self._evaluate(key, value) for key, value in self.fields.items()}
+            ask = Ask(
+                step=self.name,
+                requirement=parse(fields, CLASS),
+                image=self.image,
+                command=self.command_line,
+                path=env.get("PATH", ""),
+            )
+            cluster, found, report = self.shared.provision(ask)
+        except CalrissianDaskError as error:
+            self._fail(str(error), runtimeContext)
+            return
+        began = time.monotonic()
+        try:
+            super()._execute(runtime, {**env, **found}, runtimeContext, monitor_function)
+        finally:
+            ended = time.monotonic()
+            report.ran = ended - began
+            self.shared.release(cluster, report)
+            report.stopped = time.monotonic() - ended
+
+    def _evaluate(self, key: str, value: Any) -> Any:
+        """The value of an expression, with `inputs` and `runtime` of this job."""
+        try:
+            return self.builder.do_eval(value)
+        except WorkflowException as error:
+            raise CalrissianDaskError(
+                f"{CLASS}.{key}: {value!r} cannot be evaluated: {_reason(str(error))}"
+            ) from error
+
+
+class _NoLock:
+    """cwltool's sequential executor may have none."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
+def _reason(text: str) -> str:
+    """The line of a long report of JavaScript that says what was wrong."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in lines:
+        if "Error:" in line:
+            return line
+    return lines[0] if lines else "no reason was given"

@@ -1,0 +1,187 @@
+"""What all steps of one command share, and the one way from a requirement to a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from calrissian_dask_sidecar.addresses import split_host_port
+from calrissian_dask_sidecar.contract import CONTRACT
+from calrissian_dask_sidecar.program_settings import ProgramSettings
+
+from calrissian_dask.errors import CalrissianDaskError, GatewayError
+from calrissian_dask.local.fit import Fit, Machine, fit
+from calrissian_dask.local.gateway import USER, EmbeddedGateway
+from calrissian_dask.local.interpreter import check_interpreter, find_interpreter
+from calrissian_dask.local.interrupt import Interrupt
+from calrissian_dask.local.progress import Progress, StepReport
+from calrissian_dask.local.step_cluster import StepCluster
+from calrissian_dask.requirement import DaskGatewayRequirement
+from calrissian_dask.settings import Settings
+
+PROVISION_TIMEOUT = 120
+"""Seconds; the embedded gateway takes one or two."""
+
+STOP_TIMEOUT = 15
+"""Seconds for the sidecar's stop; the gateway is on the same machine."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One job's ask: its name, its evaluated requirement, its image if it names one, its command."""
+
+    step: str
+    requirement: DaskGatewayRequirement
+    image: str | None
+    command: Sequence[str]
+    path: str
+
+
+@dataclass
+class LocalRun:
+    """The state of one `calrissian-dask local`; used by all jobs, from any thread."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+    machine: Machine
+    max_workers: int | None
+    use_container: bool
+    interrupt: Interrupt
+    progress: Progress
+    secret: str | None = None
+    gateway: EmbeddedGateway | None = None
+    clusters: set[StepCluster] = field(default_factory=set)
+    said: set[str] = field(default_factory=set)
+
+    def once(self, sentence: str) -> None:
+        """Say it, unless it was said."""
+        if sentence not in self.said:
+            self.said.add(sentence)
+            self.progress.say(sentence)
+
+    def spared(self) -> set[int]:
+        """The processes that an interrupt leaves to us, as they give clusters back."""
+        pids = {pid for cluster in list(self.clusters) for pid in cluster.pids}
+        if self.gateway is not None and self.gateway.pid is not None:
+            pids.add(self.gateway.pid)
+        return pids
+
+    def provision(self, ask: Ask) -> tuple[StepCluster, dict[str, str], StepReport]:
+        """A cluster, the tool's variables, and the report that `release` completes.
+
+        Raises CalrissianDaskError with the sentence for the author; nothing is left then.
+        """
+        fitted = self._fit(ask)
+        report = StepReport(ask.step, fitted.workers, fitted.worker_cores, fitted.worker_memory)
+        self.progress.begin(report)
+        cluster = None
+        try:
+            settings = self._program_settings(ask, fitted)
+            cluster = StepCluster(settings, self._secret(), self.environ)
+            self.clusters.add(cluster)
+            found = cluster.provision(lambda: self.interrupt.requested)
+            report.workers = int(cluster.message.get("workers", fitted.workers))
+            self.progress.ready(report)
+        except BaseException as error:
+            report.ended = "no cluster"
+            self.progress.gone(report)
+            if cluster is not None:
+                cluster.stop()
+                self.clusters.discard(cluster)
+            if isinstance(error, CalrissianDaskError) or not isinstance(error, Exception):
+                raise
+            raise GatewayError(f"unexpected {type(error).__name__}: {error}") from error
+        return cluster, found, report
+
+    def release(self, cluster: StepCluster, report: StepReport) -> None:
+        """Give it back; a release that is pending is said with its name."""
+        said = cluster.stop()
+        self.clusters.discard(cluster)
+        pending = said.get("release pending")
+        if pending and self.gateway is None:
+            report.ended = f"release pending: {pending}"
+            self.progress.say(f"[{report.step}] {report.ended} ({said.get('reason')})")
+
+    def close(self) -> None:
+        """Stop every cluster that is left, and then the gateway."""
+        for cluster in list(self.clusters):
+            cluster.stop()
+            self.clusters.discard(cluster)
+        if self.gateway is not None:
+            self.gateway.stop()
+
+    def _fit(self, ask: Ask) -> Fit:
+        requirement = ask.requirement
+        if self.gateway is None:  # somebody else's gateway: the machine is not this one
+            workers = min(requirement.workers, self.max_workers or requirement.workers)
+            return Fit(workers, 0, requirement.worker_memory, None)
+        fitted = fit(requirement, self.machine, self.max_workers)
+        if fitted.words:
+            self.once(f"[{ask.step}] {fitted.words}")
+        return fitted
+
+    def _secret(self) -> str | None:
+        return self.gateway.password if self.gateway is not None else self.secret
+
+    def _program_settings(self, ask: Ask, fitted: Fit) -> ProgramSettings:
+        owner = f"local/{ask.step}"
+        if self.gateway is None:
+            return self._of_their_gateway(ask, fitted, owner)
+        python = find_interpreter(ask.command, ask.path)
+        check_interpreter(python)
+        self.gateway.start(lambda: self.interrupt.requested)
+        return ProgramSettings(
+            contract=CONTRACT,
+            gateway_url=self.gateway.url,
+            proxy_address=self.gateway.url.removeprefix("http://"),
+            username=USER,
+            image=ask.image or python,
+            workers=fitted.workers,
+            worker_cores=Fraction(fitted.worker_cores),
+            worker_cores_limit=Fraction(fitted.worker_cores),
+            worker_memory=fitted.worker_memory,
+            scaling=self.settings.gateway.scaling,
+            option_worker_cores="worker_cores",
+            option_worker_memory="worker_memory",
+            option_tag="environment",
+            extra_options={"python": python},
+            owner=owner,
+            provision_timeout=PROVISION_TIMEOUT,
+            stop_timeout=STOP_TIMEOUT,
+            scheduler_port=0,
+            api_port=0,
+        )
+
+    def _of_their_gateway(self, ask: Ask, fitted: Fit, owner: str) -> ProgramSettings:
+        gateway = self.settings.gateway
+        url = str(gateway.url)
+        default_port = 443 if url.startswith("https:") else 80
+        host, port = split_host_port(gateway.proxy_address or url, default_port)
+        options: dict[str, Any] = gateway.options.model_dump()
+        if ask.image is None:
+            options["image"] = None
+        requirement = ask.requirement
+        return ProgramSettings(
+            contract=CONTRACT,
+            gateway_url=url,
+            proxy_address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            public_url=gateway.public_url,
+            auth_type=gateway.auth.type,
+            username=gateway.auth.username or self.environ.get("USER", USER),
+            auth_kwargs=gateway.auth.kwargs,
+            image=ask.image or "none",
+            workers=fitted.workers,
+            worker_cores=requirement.worker_cores,
+            worker_cores_limit=requirement.worker_cores_limit,
+            worker_memory=requirement.worker_memory,
+            scaling=gateway.scaling,
+            **{f"option_{name}": value for name, value in options.items()},
+            extra_options=gateway.extra_options,
+            owner=owner,
+            provision_timeout=gateway.provision_timeout,
+            stop_timeout=STOP_TIMEOUT,
+            scheduler_port=0,
+            api_port=0,
+        )

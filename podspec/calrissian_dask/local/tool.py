@@ -1,0 +1,102 @@
+"""cwltool's tool, with the extension: its job gets a cluster, and its image is set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from cwltool.command_line_tool import CommandLineTool
+from cwltool.context import LoadingContext, RuntimeContext
+from cwltool.errors import WorkflowException
+from cwltool.process import Process, shortname
+from cwltool.utils import HasReqsHints
+from cwltool.workflow import default_make_tool
+from ruamel.yaml.comments import CommentedMap
+
+from calrissian_dask.local.job import DaskJob, InterruptibleJob
+from calrissian_dask.local.run import LocalRun
+from calrissian_dask.requirement import IRI
+
+DOCKER = "DockerRequirement"
+
+
+class RefusedError(BaseException):
+    """The document asks for what `local` does not do: exit code 2.
+
+    Not an Exception: cwltool would take it for a failed validation.
+    """
+
+
+class LocalTool(CommandLineTool):
+    """A CommandLineTool of one run; `shared` is set by a subclass made for that run."""
+
+    shared: LocalRun | None = None
+
+    def get_requirement(self, feature: str) -> tuple[Any, bool | None]:
+        """cwltool's, without the image: it refuses one under `requirements` with --no-container."""
+        if feature == DOCKER and self.shared is not None and not self.shared.use_container:
+            return None, None
+        found: tuple[Any, bool | None] = super().get_requirement(feature)
+        return found
+
+    def job(
+        self,
+        job_order: Any,
+        output_callbacks: Any,
+        runtimeContext: RuntimeContext,  # noqa: N803  # cwltool's name
+    ) -> Generator[Any, None, None]:
+        """cwltool's, and nothing new after an interrupt."""
+        if self.shared is not None and self.shared.interrupt.requested:
+            raise WorkflowException("interrupted")
+        yield from super().job(job_order, output_callbacks, runtimeContext)
+
+    def make_job_runner(self, runtimeContext: RuntimeContext) -> type[Any]:  # noqa: N803
+        """Cwltool's job class, with a cluster for a tool that asks for one."""
+        assert self.shared is not None
+        image = self._image()
+        name = runtimeContext.name or shortname(str(self.tool.get("id", "tool")))
+        if image and self.shared.use_container:
+            raise RefusedError(
+                f"tool {name} names the image {image}, and local runs tools as processes: add"
+                " --no-container to run it with what is installed here"
+            )
+        if image:
+            self.shared.once(f"[{name}] runs as a process: its image {image} is set aside")
+        base = super().make_job_runner(runtimeContext)
+        fields, _ = self.get_requirement(IRI)
+        if fields is None:
+            return type(base.__name__, (InterruptibleJob, base), {"shared": self.shared})
+        members = {
+            "shared": self.shared,
+            "fields": {key: value for key, value in fields.items() if key != "class"},
+            "image": image,
+        }
+        return type(base.__name__, (DaskJob, base), members)
+
+    def _image(self) -> str | None:
+        docker, _ = HasReqsHints.get_requirement(self, DOCKER)
+        if docker is None:
+            return None
+        named = docker.get("dockerPull") or docker.get("dockerImageId") or docker.get("dockerLoad")
+        return str(named or "of its DockerRequirement")
+
+
+def tool_maker(run: LocalRun) -> Callable[[CommentedMap, LoadingContext], Process]:
+    """What cwltool calls for every process of a document."""
+    tool_class: type[LocalTool] = type("LocalTool", (LocalTool,), {"shared": run})
+    depth = [0]
+
+    def make(document: CommentedMap, context: LoadingContext) -> Process:
+        depth[0] += 1
+        try:
+            if document.get("class") == "CommandLineTool":
+                process: Process = tool_class(document, context)
+            else:
+                process = default_make_tool(document, context)
+        finally:
+            depth[0] -= 1
+        if depth[0] == 0:
+            run.interrupt.jobs_may_run = True  # the whole document is there
+        return process
+
+    return make
