@@ -2,7 +2,7 @@
 PYTHON ?= python3
 # Calrissian's pins have no wheels for Python 3.13 and later.
 PYTHON_CALRISSIAN ?= $(shell for p in python3.12 python3.11 $(PYTHON); do \
-  command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' && echo $$p && break; done)
+  command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 

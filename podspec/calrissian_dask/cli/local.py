@@ -20,6 +20,13 @@ def add_command(commands: Any) -> None:
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run it; exit code 2 where the extra `local` is not installed or the settings are wrong."""
     try:
+        return _run(arguments, environ)
+    except KeyboardInterrupt:  # before anything was started: cwltool takes a second to import
+        return 130
+
+
+def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    try:
         from calrissian_dask.local import command
     except ImportError as error:
         print(

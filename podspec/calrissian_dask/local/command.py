@@ -22,7 +22,7 @@ from calrissian_dask.local import occurrences
 from calrissian_dask.local.fit import this_machine
 from calrissian_dask.local.gateway import EmbeddedGateway
 from calrissian_dask.local.interrupt import Interrupt
-from calrissian_dask.local.node import use_wheel_where_there_is_no_node
+from calrissian_dask.local.node import end_node, use_wheel_where_there_is_no_node
 from calrissian_dask.local.progress import Progress
 from calrissian_dask.local.run import LocalRun
 from calrissian_dask.local.schema import register
@@ -73,7 +73,7 @@ def parse(
 
 def run(options: argparse.Namespace, settings: Settings, environ: Mapping[str, str]) -> int:
     """Run the document; cwltool's exit code, 2 for what is refused, 128 + the signal's number."""
-    progress = Progress(sys.stderr)
+    progress = Progress(sys.stderr, quiet=options.quiet)
     interrupt = Interrupt()
     shared = LocalRun(
         settings=settings,
@@ -101,6 +101,7 @@ def run(options: argparse.Namespace, settings: Settings, environ: Mapping[str, s
     finally:
         if interrupt.requested:
             interrupt.await_children()
+        end_node()
         shared.close()
         progress.summary()
     return code if interrupt.number is None else 128 + interrupt.number

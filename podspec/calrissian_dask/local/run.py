@@ -59,7 +59,7 @@ class LocalRun:
         """Say it, unless it was said."""
         if sentence not in self.said:
             self.said.add(sentence)
-            self.progress.say(sentence)
+            self.progress.tell(sentence)
 
     def spared(self) -> set[int]:
         """The processes that an interrupt leaves to us, as they give clusters back."""
