@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,10 +21,14 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run it; exit code 2 where the extra `local` is not installed or the settings are wrong."""
-    try:
-        return _run(arguments, environ)
-    except KeyboardInterrupt:  # before anything was started: cwltool takes a second to import
-        return 130
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    return _run(arguments, environ)
+
+
+def _leave(number: int, _: object) -> None:
+    """Before anything was started: cwltool takes a second to import, and swallows exceptions then."""
+    os._exit(128 + number)
 
 
 def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

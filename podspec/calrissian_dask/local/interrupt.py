@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import signal
 import sys
 import threading
@@ -67,7 +68,9 @@ class Interrupt:
     def _sweep(self) -> None:
         told: set[int] = set()
         while True:
-            self.end_children(told)
+            left = self.end_children(told)
+            if not left and not self.jobs_may_run and time.monotonic() > self._until:
+                os._exit(128 + (self.number or 0))  # a library has swallowed the KeyboardInterrupt
             time.sleep(SWEEP)
 
     def end_children(self, told: set[int]) -> bool:
