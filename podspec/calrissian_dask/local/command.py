@@ -22,7 +22,7 @@ from calrissian_dask.local import occurrences
 from calrissian_dask.local.fit import this_machine
 from calrissian_dask.local.gateway import EmbeddedGateway
 from calrissian_dask.local.interrupt import Interrupt
-from calrissian_dask.local.node import end_node, use_wheel_where_there_is_no_node
+from calrissian_dask.local.node import use_wheel_where_there_is_no_node
 from calrissian_dask.local.progress import Progress
 from calrissian_dask.local.run import LocalRun
 from calrissian_dask.local.schema import register
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace, settings: Settings, environ: Mapping[str, s
         secret=environ.get(SECRET_ENV),
         gateway=None if settings.gateway.url else EmbeddedGateway(environ),
     )
-    interrupt.install(shared.spared)
+    interrupt.install(shared.spared, shared.close)
     _quiet_logs(progress, debug=options.debug)
     code = 1
     try:
@@ -99,9 +99,9 @@ def run(options: argparse.Namespace, settings: Settings, environ: Mapping[str, s
     except KeyboardInterrupt:
         pass  # a signal before any job; its number decides below
     finally:
+        interrupt.finishing = True
         if interrupt.requested:
             interrupt.await_children()
-        end_node()
         shared.close()
         progress.summary()
     return code if interrupt.number is None else 128 + interrupt.number

@@ -23,6 +23,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 3.0
 """Seconds that a tool has after SIGTERM before it gets SIGKILL; a second signal ends them."""
 
+GIVE_UP = 5.0
+"""Seconds after the grace until we end without cwltool: it may hang in a download, a checksum or a
+script of the document."""
+
 SWEEP = 0.1
 """Seconds between looks for processes that were started meanwhile."""
 
@@ -36,7 +40,9 @@ class Interrupt:
     def __init__(self) -> None:
         self.number: int | None = None
         self.jobs_may_run = False
+        self.finishing = False
         self._spared: Callable[[], set[int]] = set
+        self._close: Callable[[], None] = lambda: None
         self._until = float("inf")
 
     @property
@@ -44,12 +50,12 @@ class Interrupt:
         """Whether a signal has come."""
         return self.number is not None
 
-    def install(self, spared: Callable[[], set[int]]) -> None:
+    def install(self, spared: Callable[[], set[int]], close: Callable[[], None]) -> None:
         """Handle the signals from now on; call it in the main thread.
 
-        `spared` answers the processes that end later, in their own order.
+        `spared` answers the processes that end later, in their own order; `close` ends those.
         """
-        self._spared = spared
+        self._spared, self._close = spared, close
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         for number in SIGNALS:
@@ -68,9 +74,10 @@ class Interrupt:
     def _sweep(self) -> None:
         told: set[int] = set()
         while True:
-            left = self.end_children(told)
-            if not left and not self.jobs_may_run and time.monotonic() > self._until:
-                os._exit(128 + (self.number or 0))  # a library has swallowed the KeyboardInterrupt
+            self.end_children(told)
+            if not self.finishing and time.monotonic() > self._until + GIVE_UP:
+                self._close()
+                os._exit(128 + (self.number or 0))
             time.sleep(SWEEP)
 
     def end_children(self, told: set[int]) -> bool:

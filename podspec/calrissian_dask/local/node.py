@@ -50,6 +50,13 @@ def use_wheel_where_there_is_no_node(path: str) -> None:
         set_js_engine(WheelNode(str(binary)))
 
 
+def node_pids() -> set[int]:
+    """The evaluators' processes; cwl-utils waits long for one that was ended from outside."""
+    engine = get_js_engine()
+    running = engine.processes_to_kill if isinstance(engine, NodeJSEngine) else ()
+    return {process.pid for process in list(running)}
+
+
 def end_node() -> None:
     """End the evaluators; cwl-utils leaves that to a destructor that Python may not run at its exit."""
     engine = get_js_engine()

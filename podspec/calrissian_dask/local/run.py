@@ -16,6 +16,7 @@ from calrissian_dask.local.fit import Fit, Machine, fit
 from calrissian_dask.local.gateway import USER, EmbeddedGateway
 from calrissian_dask.local.interpreter import check_interpreter, find_interpreter
 from calrissian_dask.local.interrupt import Interrupt
+from calrissian_dask.local.node import end_node, node_pids
 from calrissian_dask.local.progress import Progress, StepReport
 from calrissian_dask.local.step_cluster import StepCluster
 from calrissian_dask.requirement import DaskGatewayRequirement
@@ -63,7 +64,7 @@ class LocalRun:
 
     def spared(self) -> set[int]:
         """The processes that an interrupt leaves to us, as they give clusters back."""
-        pids = {pid for cluster in list(self.clusters) for pid in cluster.pids}
+        pids = {pid for cluster in list(self.clusters) for pid in cluster.pids} | node_pids()
         if self.gateway is not None and self.gateway.pid is not None:
             pids.add(self.gateway.pid)
         return pids
@@ -105,7 +106,8 @@ class LocalRun:
             self.progress.say(f"[{report.step}] {report.ended} ({said.get('reason')})")
 
     def close(self) -> None:
-        """Stop every cluster that is left, and then the gateway."""
+        """End the evaluators, stop every cluster that is left, and then the gateway."""
+        end_node()
         for cluster in list(self.clusters):
             cluster.stop()
             self.clusters.discard(cluster)

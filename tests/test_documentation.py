@@ -1,0 +1,140 @@
+"""Every setting, variable, annotation, flag and exit code is in the README; tables come from the code."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+from calrissian_dask import annotations
+from calrissian_dask.cli import mutate, settings_file
+from calrissian_dask.containers import FROM_POD
+from calrissian_dask.dask_environment import dask_environment
+from calrissian_dask.local.command import make_parser
+from calrissian_dask.settings import Settings, keys
+from calrissian_dask_sidecar import contract
+from calrissian_dask_sidecar.program_settings import ProgramSettings, variable
+
+from tests.conftest import Golden
+
+ROOT = Path(__file__).parent.parent
+
+README = ROOT / "README.md"
+
+DOCUMENTS = [
+    README,
+    *sorted(ROOT.glob("docs/*.md")),
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "examples/README.md",
+]
+
+
+def default_of(path: str) -> str:
+    value: object = Settings().model_dump(by_alias=True)
+    for part in path.split("."):
+        assert isinstance(value, dict)
+        value = value[part]
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {inner}" for key, inner in value.items()) or "{}"
+    return "" if value is None else str(value)
+
+
+def settings_table() -> str:
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for path, description in keys().items():
+        default = default_of(path)
+        if path == "image.tag":
+            default = "this version"
+        rows.append(f"| `{path}` | {default and f'`{default}`'} | {description} |")
+    return "\n".join(rows)
+
+
+def variables_table() -> str:
+    rows = ["| variable | meaning |", "|---|---|"]
+    rows += [
+        f"| `{variable(field.name)}` | {field.metadata['doc']} |"
+        for field in dataclasses.fields(ProgramSettings)
+    ]
+    return "\n".join(rows)
+
+
+def test_the_tables_are_those_of_the_code(golden: Golden) -> None:
+    """`pytest tests/test_documentation.py --update-golden` writes them."""
+    text = README.read_text()
+    for name, table in [("settings", settings_table()), ("variables", variables_table())]:
+        block = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
+        text = re.sub(
+            rf"<!-- {name} -->.*<!-- /{name} -->", lambda _, b=block: b, text, flags=re.DOTALL
+        )  # type: ignore[misc]
+    golden.check(README, text)
+
+
+def test_every_annotation_and_label_is_in_the_readme() -> None:
+    names = [
+        value for value in vars(annotations).values() if str(value).startswith(annotations.PREFIX)
+    ]
+    assert len(names) == 6
+    for name in names:
+        assert name in README.read_text(), name
+
+
+def test_every_variable_of_ours_is_in_the_readme() -> None:
+    names = [
+        contract.SECRET_ENV,
+        settings_file.SETTINGS_ENV,
+        settings_file.GATEWAY_URL_ENV,
+        *FROM_POD,
+    ]
+    for name in names:
+        assert name in README.read_text(), name
+
+
+def test_every_exit_code_is_in_the_readme() -> None:
+    codes = [value for name, value in vars(contract).items() if name.startswith("EXIT_")]
+    for code in [*codes, 130]:
+        assert re.search(rf"^\| [\d, ]*\b{code}\b", README.read_text(), flags=re.MULTILINE), code
+
+
+def test_every_variable_of_the_tool_is_in_the_readme() -> None:
+    text = README.read_text()
+    for name in [*dask_environment(1, 2, "h:1", "http://h"), "DASK_CLUSTER", "`USER`"]:
+        assert name in text, name
+
+
+@pytest.mark.parametrize("command", ["local", "mutate"])
+def test_every_flag_of_ours_is_in_the_readme(command: str) -> None:
+    if command == "local":
+        group = make_parser(settings_file.add_options)
+        actions = [a for a in group._actions if "dask" in a.dest or a.dest == "max_workers"]
+    else:
+        parser = argparse.ArgumentParser()
+        mutate.add_command(parser.add_subparsers())
+        (commands,) = (a for a in parser._actions if a.choices)
+        assert isinstance(commands.choices, dict)
+        actions = commands.choices["mutate"]._actions
+    flags = [
+        option for action in actions for option in action.option_strings if option.startswith("--")
+    ]
+    assert flags
+    for flag in flags:
+        assert f"`{flag}" in README.read_text(), flag
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_make_targets_that_are_named_exist(document: Path) -> None:
+    targets = set(
+        re.findall(
+            r"^([a-z.-]+(?: [a-z.-]+)*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE
+        )
+    )
+    known = {name for line in targets for name in line.split()}
+    for target in re.findall(r"`make ([a-z-]+)", document.read_text()):
+        assert target in known, target
