@@ -56,7 +56,7 @@ demo: .venv/.made ## hillshade and slopes of the Jacksboro fault, by CWL on a Da
 lint: .venv/.made ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy podspec sidecar tests
+	$(BIN)/mypy podspec sidecar tests benchmarks
 	$(BIN)/lint-imports
 
 format: .venv/.made ## let ruff rewrite the sources
