@@ -42,9 +42,15 @@ class Addresses:
         """The known addresses, perhaps none; never waits."""
         return self._known
 
+    def prefer(self, address: Address) -> None:
+        """Try this one first from now on: it has answered."""
+        self._known = [address, *(other for other in self._known if other != address)]
+
     def refresh(self) -> list[Address]:
         """Look the host up now; a failure raises OSError and keeps what was known."""
-        self._known = self._resolver(self.host, self.port)
+        found = self._resolver(self.host, self.port)
+        preferred = self._known[:1]
+        self._known = sorted(found, key=lambda address: address not in preferred)
         return self._known
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from calrissian_dask_sidecar import __version__, contract
-from calrissian_dask_sidecar.addresses import Addresses, split_host_port
+from calrissian_dask_sidecar.addresses import Addresses, split_host_port, start_refresh
 from calrissian_dask_sidecar.credentials import make_credentials
 from calrissian_dask_sidecar.errors import ConfigurationError
 from calrissian_dask_sidecar.gateway_api import GatewayApi
@@ -61,11 +61,13 @@ def _provision(environ: Mapping[str, str]) -> int:
     on_termination(interruption.request)
     try:
         settings = read(environ)
+        api = _api(settings, environ)
     except ConfigurationError as error:
         return _misconfigured(error, environ)
+    start_refresh([api.exchange.addresses])
     provision = Provision(
         settings=settings,
-        api=lambda: _api(settings, environ),
+        api=api,
         state=State(settings.state),
         interruption=interruption,
         say=_say,
@@ -83,16 +85,22 @@ def _sidecar(environ: Mapping[str, str]) -> int:
     _raise_descriptor_limit()
     try:
         settings = read(environ)
+    except ConfigurationError as error:
+        return _misconfigured(error, environ)
+    state = State(settings.state)
+    try:
         sidecar = Sidecar(
             settings=settings,
             api=_api(settings, environ),
             proxy=_proxy(settings),
-            state=State(settings.state),
+            state=state,
             termination=wait,
             say=_say,
         )
         sidecar.start()
     except ConfigurationError as error:
+        with suppress(OSError):
+            state.write("refused", words=str(error))
         return _misconfigured(error, environ)
     _terminate(settings.termination_log, guarded(sidecar))
     return contract.EXIT_OK
@@ -136,4 +144,5 @@ def _raise_descriptor_limit() -> None:
 
 
 def _say(sentence: str) -> None:
-    print(f"calrissian-dask: {sentence}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # a log that cannot be written must not cost a cluster
+        print(f"calrissian-dask: {sentence}", file=sys.stderr, flush=True)

@@ -16,11 +16,13 @@ TLS_FILE = "tls.pem"
 class Connection:
     """A way to one cluster's scheduler.
 
-    `server_name` is the SNI by which the proxy routes; dask_gateway/comm.py is its source.
+    `server_name` is the SNI by which the proxy routes; dask_gateway/comm.py is its source. Bytes, as
+    the ssl module would encode text by IDNA, which refuses labels over 63 characters: those of
+    `namespace.hex` on Kubernetes can be longer.
     """
 
     name: str
-    server_name: str
+    server_name: bytes
     tls: ssl.SSLContext
 
 
@@ -46,8 +48,9 @@ class ConnectionSource:
             return self._connection
         stamp = (status.st_ino, status.st_mtime_ns)
         if stamp != self._stamp:
-            self._connection = self._read() or self._connection
-            self._stamp = stamp
+            fresh = self._read()
+            if fresh is not None:
+                self._connection, self._stamp = fresh, stamp
         return self._connection
 
     def _read(self) -> Connection | None:
@@ -55,7 +58,7 @@ class ConnectionSource:
         if name is None or name != self._state.cluster_name():
             return None
         try:
-            return Connection(name, f"daskgateway-{name}", self._tls())
+            return Connection(name, f"daskgateway-{name}".encode("ascii"), self._tls())
         except (OSError, ssl.SSLError):
             return None
 

@@ -52,17 +52,26 @@ def basic(username: str, password: str) -> str:
 
 def make_credentials(settings: ProgramSettings, environ: Mapping[str, str]) -> Credentials:
     """Credentials of the configured type; raises ConfigurationError where something is missing."""
-    secret = environ.get(contract.SECRET_ENV)
+    secret = environ.get(contract.SECRET_ENV, "").strip()  # `echo token > file` ends with a newline
+    if not secret.isprintable():
+        raise ConfigurationError(
+            f"gateway.auth: the Secret in {contract.SECRET_ENV} has characters that no header can"
+            " have: write it without line breaks"
+        )
     match settings.auth_type:
         case "none":
             return Fixed(None)
         case "basic":
-            return Fixed(basic(settings.username or "", secret or ""))
+            return Fixed(basic(settings.username or "", secret))
         case "jupyterhub":
             if not secret:
                 raise ConfigurationError(
                     f"gateway.auth: jupyterhub needs a token in {contract.SECRET_ENV}:"
                     " set gateway.auth.existingSecret"
+                )
+            if not secret.isascii():
+                raise ConfigurationError(
+                    "gateway.auth: a jupyterhub token has ASCII characters only"
                 )
             return Fixed(f"jupyterhub {secret}")
         case other:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import errno
 import selectors
 import socket
-import ssl
 import time
 from collections.abc import Callable
 
@@ -29,6 +28,9 @@ NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 DESCRIPTOR_PAUSE = 0.05
 """Seconds: without it the loop would spin on a listener that cannot be served at the moment."""
+
+TICK = 1.0
+"""Seconds between looks at links that are not open yet."""
 
 BACKLOG = 512
 """Of the listening socket: a burst of so many connections waits in the kernel."""
@@ -69,6 +71,7 @@ class Forwarder:
         self._lost = lost
         self._selector = selectors.DefaultSelector()
         self._links: set[Link] = set()
+        self._opening: set[Link] = set()
         self._buffer = memoryview(bytearray(CHUNK))
         listener.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ)
@@ -79,17 +82,30 @@ class Forwarder:
         while True:
             for link in self._ready(eager):
                 self._advance(link, eager)
+            self._look_at_the_clock()
 
     def _ready(self, eager: set[Link]) -> set[Link]:
         """The links that can go on; those in `eager` have bytes inside of TLS that no selector sees."""
         ready = set(eager)
-        for key, _ in self._selector.select(0 if eager else None):
+        timeout = 0 if eager else TICK if self._opening else None
+        for key, _ in self._selector.select(timeout):
             if key.data is None:
                 self._accept()
             elif key.data in self._links:
                 ready.add(key.data)
         eager.clear()
         return ready
+
+    def _look_at_the_clock(self) -> None:
+        now = time.monotonic()
+        for link in list(self._opening):
+            if link.is_open or link.closed:
+                self._opening.discard(link)
+                continue
+            try:
+                link.look_at_the_clock(now)
+            except OSError as error:
+                self._end(link, error)
 
     def _accept(self) -> None:
         try:
@@ -118,18 +134,27 @@ class Forwarder:
             self._lost()
             return
         self._links.add(link)
+        self._opening.add(link)
         self._advance(link, set())
 
     def _advance(self, link: Link, eager: set[Link]) -> None:
         try:
             if link.advance(self._buffer):
                 eager.add(link)
-        except (OSError, ssl.SSLError) as error:
-            link.failed(error)
-        if link.closed:
-            self._links.discard(link)
+        except Exception as error:  # one broken link must not end the thread that serves them all
             eager.discard(link)
-            if link.lost:
-                self._say(f"cluster {link.name}: {link.lost}")
-            if link.lost or link.hung_up:
-                self._lost()
+            self._end(link, error)
+        else:
+            if link.closed:
+                eager.discard(link)
+                self._end(link, None)
+
+    def _end(self, link: Link, error: Exception | None) -> None:
+        if error is not None:
+            link.failed(error)
+        self._links.discard(link)
+        self._opening.discard(link)
+        if link.lost:
+            self._say(f"cluster {link.name}: {link.lost}")
+        if link.lost or link.hung_up:
+            self._lost()

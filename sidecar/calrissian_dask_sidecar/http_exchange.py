@@ -73,6 +73,8 @@ class Exchange:
                 wire.request(method, self._path + path, body, headers)
                 response = wire.getresponse()
                 content = response.read(BODY_LIMIT)
+                if response.length:  # read(n) does not say that the peer hung up too early
+                    raise http.client.IncompleteRead(content, response.length)
                 return Answer(response.status, dict(response.getheaders()), content)
         except (OSError, http.client.HTTPException) as error:
             raise GatewayUnavailableError(
@@ -80,12 +82,18 @@ class Exchange:
             ) from error
 
     def _connect(self, deadline: float) -> socket.socket | ssl.SSLSocket:
+        """The first address that takes the connection; one that is silent does not eat all the time."""
         last: OSError = OSError("no address")
-        for address in self.addresses.get():
+        addresses = self.addresses.get()
+        for number, address in enumerate(addresses):
+            share = time.monotonic() + _left(deadline) / (len(addresses) - number)
             try:
-                return self._open(address, deadline)
+                connected = self._open(address, share)
             except OSError as error:
                 last = error
+            else:
+                self.addresses.prefer(address)
+                return connected
         raise last
 
     def _open(self, address: Address, deadline: float) -> socket.socket | ssl.SSLSocket:

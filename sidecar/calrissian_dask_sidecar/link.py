@@ -11,21 +11,28 @@ it had sent is delivered before the other side is closed.
 
 from __future__ import annotations
 
-import errno
 import os
 import selectors
 import socket
 import ssl
+import time
 from enum import Enum
 
 from calrissian_dask_sidecar.addresses import Address
 from calrissian_dask_sidecar.connection import Connection
+from calrissian_dask_sidecar.dial import begin
 
 CHUNK = 64 * 1024
 """Bytes per turn and direction: four TLS records; 256 KiB gave no more speed."""
 
 TLS_RECORD = 16 * 1024
 """Bytes of the largest record (RFC 8446, 5.1)."""
+
+NEXT_ADDRESS = 2.0
+"""Seconds of silence after which the next address of the proxy is tried, where there is one."""
+
+OPEN_TIMEOUT = 30.0
+"""Seconds until TLS must stand; as long as a Dask client tries to connect (comm.timeouts.connect)."""
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -67,6 +74,7 @@ class Link:
         self._to_client = b""
         self._to_server = b""
         self._ended: socket.socket | None = None
+        self._dialled = 0.0
         self._watched: dict[socket.socket, int] = {}
         self._server = self._dial()
 
@@ -84,26 +92,35 @@ class Link:
             self._watch_open()
         return more
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the scheduler's side is there."""
+        return self._phase is Phase.OPEN
+
+    def look_at_the_clock(self, now: float) -> None:
+        """Give up an address, or the link, that is silent; raises OSError."""
+        if (
+            self._phase is Phase.CONNECTING
+            and self._addresses
+            and now > self._dialled + NEXT_ADDRESS
+        ):
+            self._forget(self._server)
+            self._server = self._dial()
+            self._watch(self._server, WRITE)
+        elif not self.is_open and now > self._dialled + OPEN_TIMEOUT:
+            raise TimeoutError(f"no TLS connection within {OPEN_TIMEOUT:.0f} s")
+
     def failed(self, error: Exception) -> None:
         """The link broke: say why where it was the scheduler's side, and close it."""
-        if self._phase is not Phase.OPEN or isinstance(error, ssl.SSLError):
+        if self._phase is not Phase.OPEN or not isinstance(error, ConnectionError):
             self.lost = f"the scheduler cannot be reached through the gateway's proxy: {error}"
         self._close()
 
     def _dial(self) -> socket.socket:
-        """Begin to connect to the next address."""
+        """Begin to connect to the next address that does not refuse at once."""
         self._phase = Phase.CONNECTING
-        code = errno.EHOSTUNREACH
-        while self._addresses:
-            host, port = self._addresses.pop(0)
-            server = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-            server.setblocking(False)
-            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            code = server.connect_ex((host, port))
-            if code in (0, errno.EINPROGRESS):
-                return server
-            server.close()
-        raise OSError(code, os.strerror(code))
+        self._dialled = time.monotonic()
+        return begin(self._addresses)
 
     def _connected(self) -> bool:
         code = self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

@@ -37,6 +37,9 @@ POLL = 0.02
 SIDECAR_TIMEOUT = 60.0
 """Seconds until the sidecar must be up: below a 100m CPU limit Python needs many to boot."""
 
+LOOK_UP_TIMEOUT = 10.0
+"""Seconds for the gateway's name; after them the first call says what is wrong with it."""
+
 HEAR_TIMEOUT = 60.0
 """Seconds until the scheduler of a RUNNING cluster must have been heard; usual are 0.1."""
 
@@ -60,7 +63,7 @@ class Provision:
     """One run of the init container, with its effects injected."""
 
     settings: ProgramSettings
-    api: Callable[[], GatewayApi]
+    api: GatewayApi
     state: State
     interruption: Interruption
     say: Callable[[str], None]
@@ -80,9 +83,9 @@ class Provision:
             sidecar_port = self._await_sidecar()
             self._refuse_again()
             deadline = started + self.settings.provision_timeout
-            api = self.api()
+            self._await_addresses()
             made = make_cluster(
-                self.settings, api, self.state, self.interruption, deadline, self.say
+                self.settings, self.api, self.state, self.interruption, deadline, self.say
             )
             write_connection(self.state, made.cluster)
             self.state.publish_cluster(made.cluster.name)
@@ -119,6 +122,12 @@ class Provision:
             f"the sidecar was not up after {SIDECAR_TIMEOUT:.0f} s: look at its log, and give it"
             " more CPU than the default limit of 500m if the node throttles it"
         )
+
+    def _await_addresses(self) -> None:
+        """Wait for the look-up in the other thread: in this one it could not be interrupted."""
+        deadline = time.monotonic() + LOOK_UP_TIMEOUT
+        while not self.api.exchange.addresses.known() and time.monotonic() < deadline:
+            time.sleep(POLL)
 
     def _refuse_again(self) -> None:
         outcome = self.state.read("outcome") or {}
@@ -186,7 +195,7 @@ class Provision:
             return
         record = self.state.read("cluster") or {}
         result = release(
-            self.api(),
+            self.api,
             name,
             until=time.monotonic() + self.settings.stop_timeout,
             age=self.state.age(record),

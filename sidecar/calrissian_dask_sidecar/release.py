@@ -23,6 +23,10 @@ YOUNG = 5.0
 Kubernetes API server lags by about one, and by a few on a loaded API server."""
 
 
+LEAST = 2.0
+"""Seconds that a stop always has, whatever was spent before: the kubelet's own least."""
+
+
 class Stoppable(Protocol):
     """The part of the gateway's API that stopping needs."""
 
@@ -65,6 +69,7 @@ def release(
     the gateway has shown it before, so that "unknown" means "gone". Never raises.
     """
     pace = pace or Pace()
+    until = max(until, time.monotonic() + LEAST)
     settled = float("-inf") if seen else time.monotonic() + YOUNG - age
     answers: queue.Queue[tuple[bool, str]] = queue.Queue()
     words = "the gateway was not reached in time"

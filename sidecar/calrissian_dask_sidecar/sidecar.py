@@ -17,13 +17,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Thread
+from typing import Any
 
 from calrissian_dask_sidecar.addresses import Addresses, start_refresh
 from calrissian_dask_sidecar.cluster_options import is_tagged
 from calrissian_dask_sidecar.connection import Connection, ConnectionSource
+from calrissian_dask_sidecar.create_cluster import INTENT_SETTLED
 from calrissian_dask_sidecar.errors import CalrissianDaskError, ConfigurationError, GatewayError
 from calrissian_dask_sidecar.forward import Forwarder, listen
 from calrissian_dask_sidecar.gateway_api import RUNNING, GatewayApi
@@ -41,8 +44,8 @@ LOOK = 1.0
 ASK_AGAIN = 10.0
 """Seconds at least between two questions what became of a cluster that hung up."""
 
-INTENT_AGE = 10.0
-"""Seconds after an intent within which its cluster may still appear in the gateway's list."""
+RELEASE_TIME = 5.0
+"""Seconds of the budget that are kept for the stop itself."""
 
 LIST_AGAIN = 0.5
 """Seconds between looks at the gateway's list for a cluster with our tag."""
@@ -83,7 +86,6 @@ class Sidecar:
                 f" :{self.settings.api_port} cannot be bound ({error.strerror}): set other"
                 " ports in the settings (ports.scheduler, ports.api)"
             )
-            self.state.write("refused", words=words)
             raise ConfigurationError(words) from error
         forwarder = Forwarder(listener, self.proxy, self._noted(source), self.say, self._lost)
         Thread(target=forwarder.run, name="forward", daemon=True).start()
@@ -114,11 +116,26 @@ class Sidecar:
         """Stop what this pod has at the gateway; the termination message. Takes `stop_timeout` at most."""
         self.stopping = True
         until = time.monotonic() + self.settings.stop_timeout
-        self.state.write("stopping")
-        self._await_name(until)
-        if not self.names:
-            return self._without_name(until)
-        return self._message(self._release(until))
+        with suppress(OSError):
+            self.state.write("stopping")
+        self._await_name(until - RELEASE_TIME)
+        results = self._release(until)
+        intent = self._open_intent()
+        if intent is None:
+            return self._message(results)
+        before, unknown = set(self.names), self._find_tagged(intent, until - RELEASE_TIME)
+        self.names -= before
+        message = self._message(results + self._release(until))
+        return {**message, "release pending": "unknown", "reason": unknown} if unknown else message
+
+    def _open_intent(self) -> dict[str, Any] | None:
+        """The intent of a POST of which nobody knows what became."""
+        if not self.state.present("intent"):
+            return None
+        intent = self.state.read("intent") or {}
+        record = self.state.read("cluster") or {}
+        answered = self.state.age(record) <= self.state.age(intent) if record else False
+        return None if answered else intent
 
     def _release(self, until: float) -> list[Release]:
         record = self.state.read("cluster") or {}
@@ -141,8 +158,8 @@ class Sidecar:
         return {"release pending": names, "reason": pending[0].words}
 
     def _await_name(self, until: float) -> None:
-        """Return when a name is known, or when no provision lives nor can begin any more."""
-        while self.current() is None and not self.names:
+        """Return when a name is recorded, or when no provision lives nor can begin any more."""
+        while self.current() is None:
             if self.state.try_lock("provision.lock") is not None:
                 self.current()  # it may have written the name and ended just before
                 return
@@ -150,31 +167,36 @@ class Sidecar:
                 return
             time.sleep(POLL)
 
-    def _without_name(self, until: float) -> dict[str, object]:
-        intent = self.state.read("intent")
-        if intent is None:
-            return {"stopped": []}
+    def _find_tagged(self, intent: Mapping[str, Any], until: float) -> str | None:
+        """Look for the cluster that was asked for and never answered; what stays unknown, or None.
+
+        The listing that says "none" must have begun when the gateway would have acted already.
+        """
         tag = intent.get("tag")
         if not isinstance(tag, str):
-            self.say(
+            unknown = (
                 "provision was killed while it asked for a cluster, and the gateway offers no"
                 " option for a tag: if a cluster was made, nobody here knows its name"
             )
-            return {"release pending": "unknown", "reason": "killed between POST and its answer"}
-        self._find_tagged(tag, min(until, time.monotonic() + INTENT_AGE - self.state.age(intent)))
-        return self._message(self._release(until)) if self.names else {"stopped": []}
-
-    def _find_tagged(self, tag: str, until: float) -> None:
-        """Look for the cluster that was asked for and never answered, at least once."""
+            self.say(unknown)
+            return unknown
+        certain = time.monotonic() + INTENT_SETTLED - self.state.age(dict(intent))
+        words = "the gateway's list was not seen late enough to be certain"
         while True:
+            began = time.monotonic()
             try:
-                for cluster in self.api.list():
-                    if is_tagged(cluster.options.get(tag), self.settings.owner):
-                        self.names.add(cluster.name)
+                clusters = self.api.list()
             except GatewayError as error:
-                self.say(str(error))
-            if self.names or time.monotonic() > until:
-                return
+                words = str(error)
+            else:
+                found = [
+                    c.name for c in clusters if is_tagged(c.options.get(tag), self.settings.owner)
+                ]
+                self.names.update(found)
+                if found or began > certain:
+                    return None
+            if time.monotonic() > until:
+                return words
             time.sleep(LIST_AGAIN)
 
     def _noted(self, source: ConnectionSource) -> Callable[[], Connection | None]:
@@ -217,9 +239,9 @@ def guarded(sidecar: Sidecar) -> dict[str, object]:
         sidecar.serve()
         return sidecar.finish()
     except Exception as error:  # the last guard: a leaked cluster is worse than an ugly message
-        sidecar.say(f"unexpected {type(error).__name__}: {error}; please report it")
         until = time.monotonic() + sidecar.settings.stop_timeout
         results = release_all(sidecar.api, sorted(sidecar.names), until=until, age=0.0, seen=True)
+        sidecar.say(f"unexpected {type(error).__name__}: {error}; please report it")
         pending = [result.name for result in results if not result.done]
         message: dict[str, object] = {"error": f"{type(error).__name__}: {error}"}
         if pending:
