@@ -9,7 +9,8 @@ from typing import Any
 
 from calrissian_dask.errors import ConfigurationError, PodError
 from calrissian_dask.requirement import DaskGatewayRequirement, parse
-from calrissian_dask.settings import URL, Settings
+from calrissian_dask.setting_types import check_url
+from calrissian_dask.settings import Settings
 
 PREFIX = "dask.calrissian-cwl.github.io/"
 
@@ -28,8 +29,6 @@ STATUS = PREFIX + "status"
 CLUSTER_LABEL = PREFIX + "cluster"
 """"true" on every mutated pod: the reaper lists by it."""
 
-WRITTEN_BY_USERS = (REQUIREMENT, GATEWAY_URL, CONTAINER)
-
 Pod = Mapping[str, Any]
 
 
@@ -42,13 +41,21 @@ class Ask:
     container: str | None
 
 
-def annotate(pod: Pod, requirement: Mapping[str, Any], gateway_url: str | None) -> dict[str, Any]:
-    """The pod with the annotations that ask for a cluster; the input is untouched."""
-    wanted = {REQUIREMENT: json.dumps(dict(requirement), sort_keys=True)}
-    if gateway_url is not None:
-        wanted[GATEWAY_URL] = gateway_url
+def annotate(
+    pod: Pod, requirement: Mapping[str, Any] | None, gateway_url: str | None
+) -> dict[str, Any]:
+    """The pod with the annotations that ask for a cluster; the input is untouched.
+
+    Without a requirement the pod's own stands, and where there is none nothing is asked for.
+    """
     metadata = pod.get("metadata") or {}
-    annotations = {**(metadata.get("annotations") or {}), **wanted}
+    annotations = dict(metadata.get("annotations") or {})
+    if requirement is not None:
+        annotations[REQUIREMENT] = json.dumps(dict(requirement), sort_keys=True)
+    if gateway_url is not None and REQUIREMENT in annotations:
+        annotations[GATEWAY_URL] = gateway_url
+    if not annotations:
+        return dict(pod)
     return {**pod, "metadata": {**metadata, "annotations": annotations}}
 
 
@@ -89,8 +96,7 @@ def _gateway_url(annotations: Mapping[str, Any], settings: Settings) -> str:
                 " --dask-gateway-url, or set gateway.url"
             )
         return settings.gateway.url
-    if not isinstance(url, str) or not URL.fullmatch(url):
-        raise PodError(
-            f"metadata.annotations[{GATEWAY_URL}] is {url!r}: write http(s)://host[:port][/path]"
-        )
-    return url
+    try:
+        return check_url(url if isinstance(url, str) else "")
+    except ValueError as error:
+        raise PodError(f"metadata.annotations[{GATEWAY_URL}] is {url!r}: {error}") from None

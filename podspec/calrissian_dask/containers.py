@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from calrissian_dask_sidecar import contract
@@ -10,6 +10,7 @@ from calrissian_dask_sidecar.program_settings import ProgramSettings, write
 
 from calrissian_dask.annotations import Ask
 from calrissian_dask.settings import Resources, Settings
+from calrissian_dask.tell import tell
 
 SIDECAR = "dask-sidecar"
 PROVISION = "dask-provision"
@@ -82,32 +83,15 @@ def provision_container(request: Request) -> dict[str, Any]:
 
 def program_settings(request: Request) -> ProgramSettings:
     """What the programs in these containers are told."""
-    gateway, ports, ask = request.settings.gateway, request.settings.ports, request.ask
-    return ProgramSettings(
-        contract=contract.CONTRACT,
-        gateway_url=ask.gateway_url,
-        proxy_address=gateway.proxy_address,
-        public_url=gateway.public_url,
-        auth_type=gateway.auth.type,
-        username=gateway.auth.username,
-        auth_kwargs=gateway.auth.kwargs,
-        image=request.tool_image,
-        workers=ask.requirement.workers,
-        worker_cores=ask.requirement.worker_cores,
-        worker_cores_limit=ask.requirement.worker_cores_limit,
-        worker_memory=ask.requirement.worker_memory,
-        scaling=gateway.scaling,
-        option_image=gateway.options.image,
-        option_worker_cores=gateway.options.worker_cores,
-        option_worker_cores_limit=gateway.options.worker_cores_limit,
-        option_worker_memory=gateway.options.worker_memory,
-        option_tag=gateway.options.tag,
-        extra_options=gateway.extra_options,
+    told = tell(
+        request.settings, request.ask.requirement, request.ask.gateway_url, request.tool_image
+    )
+    return replace(
+        told,
         owner=OWNER,
-        provision_timeout=gateway.provision_timeout,
         stop_timeout=request.grace - STOP_MARGIN,
-        scheduler_port=ports.scheduler,
-        api_port=ports.api,
+        scheduler_port=request.settings.ports.scheduler,
+        api_port=request.settings.ports.api,
     )
 
 

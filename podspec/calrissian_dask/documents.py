@@ -1,39 +1,78 @@
-"""YAML as Kubernetes reads it: several documents, no dates, no key twice. JSON is a part of it."""
+"""YAML as Kubernetes reads it: several documents, no dates, no key twice. JSON is a part of it.
+
+Kubernetes reads YAML with go-yaml (sigs.k8s.io/yaml, goyaml.v2/resolve.go), which differs from
+PyYAML in what a word without quotes is: `y` is a bool, `1e3` a number, `12:30:45` a text. Documents
+are read by its rules, and texts are quoted unless nobody could take them for anything else.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import re
+from typing import Any, ClassVar
 
 import yaml
 
 from calrissian_dask.errors import ConfigurationError
 
+INT = re.compile(r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9A-Fa-f_]+|0|[1-9][0-9_]*)\Z")
+
+FLOAT = re.compile(
+    r"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z"
+)
+
+BOOL = re.compile(
+    r"(y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)\Z"
+)
+
+PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@=-]*([:][A-Za-z0-9_./@=-]+)*\Z")
+"""Texts that are left without quotes: a letter, a dot or a slash first, and no blank."""
+
+WORDS = re.compile(r"(null|Null|NULL|~|\.(inf|nan|[0-9]).*)\Z", re.IGNORECASE)
+"""Texts of that form that would be something else."""
+
 
 class _Loader(yaml.SafeLoader):
-    """Without YAML 1.1's timestamps: Kubernetes has none, and `2026-01-01` is text there."""
+    """With go-yaml's rules for plain words, and only the kinds of values that JSON has."""
+
+    bool_values: ClassVar[dict[str, bool]] = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+_Loader.yaml_implicit_resolvers = {}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", BOOL, list("yYnNtTfFoO"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", INT, list("-+0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+0123456789."))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:null", re.compile(r"(~|null|Null|NULL|)\Z"), ["~", "n", "N", ""]
+)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<\Z"), ["<"])
+_Loader.yaml_constructors = {
+    tag: constructor
+    for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
+    if str(tag).rpartition(":")[2] not in ("binary", "omap", "pairs", "set", "timestamp")
 }
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    result: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
+    written: set[Any] = set()
+    for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
         key = loader.construct_object(key_node, deep=True)
         if isinstance(key, list | dict):
             raise yaml.constructor.ConstructorError(
                 None, None, "a key is a text, not a collection", key_node.start_mark
             )
-        if key in result:
+        if key in written:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key!r} is there twice", key_node.start_mark
             )
-        result[key] = loader.construct_object(value_node, deep=True)
-    return result
+        written.add(key)
+    loader.flatten_mapping(node)
+    return {
+        loader.construct_object(key, deep=True): loader.construct_object(value, deep=True)
+        for key, value in node.value
+    }
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
@@ -46,13 +85,27 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    plain = PLAIN.match(text) and not BOOL.match(text) and not WORDS.match(text)
+    style = None if plain else '"' if not text.isprintable() else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def load_documents(text: str, place: str) -> list[Any]:
     """The documents of a YAML stream or a JSON text; empty ones are left out.
 
     Raises ConfigurationError with place:line:column.
     """
+    if text.lstrip().startswith(("{", "[")):
+        try:  # JSON may be indented with tabs, which YAML refuses
+            return [json.loads(text, object_pairs_hook=_pairs)]
+        except (ValueError, RecursionError):
+            pass  # several documents, or YAML in flow style; its errors have a place
     try:
-        return [d for d in yaml.load_all(text, Loader=_Loader) if d is not None]  # a SafeLoader
+        return [d for d in yaml.load_all(text, Loader=_Loader) if d is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{place}:{mark.line + 1}:{mark.column + 1}" if mark else place
@@ -60,6 +113,13 @@ def load_documents(text: str, place: str) -> list[Any]:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigurationError(f"{place}: not YAML: {reason}") from error
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key is there twice")
+    return result
 
 
 def dump_documents(documents: list[Any]) -> str:

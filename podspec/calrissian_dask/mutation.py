@@ -43,6 +43,7 @@ Pod = Mapping[str, Any]
 
 SHARED = {
     "hostNetwork": "a tool there would compute on its neighbour's cluster",
+    "hostPID": "whoever is on the node could read the gateway's credentials",
     "shareProcessNamespace": "a tool there could read the gateway's credentials",
 }
 """Pod fields under which our loopback ports and our memory are not the pod's alone."""

@@ -3,7 +3,7 @@
 | written         | cores      | memory                                              |
 |-----------------|------------|-----------------------------------------------------|
 | 4               | 4          | 4 bytes                                             |
-| 0.5, "0.5"      | one half   | an error: not a whole byte                          |
+| 0.5, "0.5"      | one half   | an error: less than a byte (1.5 is one byte)        |
 | "500m"          | one half   | an error                                            |
 | "4K" "4Ki" "4KiB" (M G T alike) | an error | 4 x 1024, x 1024^2, ^3, ^4                |
 | "4KB" (MB GB TB alike)          | an error | 4 x 1000, x 1000^2, ^3, ^4                |

@@ -1,22 +1,30 @@
 """The operator's settings: one schema for every command, file and ConfigMap.
 
 Keys are camelCase, as in Kubernetes. Unknown keys are errors. The JSON schema is
-`Settings.model_json_schema()`; the reference table is in docs/reference.md.
+`Settings.model_json_schema()`; the reference table is in README.md.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from calrissian_dask_sidecar.contract import API_PORT, SCHEDULER_PORT, TAG_AUTO
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 
 from calrissian_dask import __version__
 from calrissian_dask.errors import ConfigurationError
+from calrissian_dask.setting_types import HostPort, Port, Seconds, Text, Url, UserId
 
 UID = 47315
 """Of our two containers. Not 65532, distroless' nonroot: in a shared PID namespace a tool with our
@@ -26,19 +34,24 @@ GRACE = 30
 """Least grace period in seconds: Calrissian deletes the pod the moment the tool ends, and the stop,
 with a second try beside a slow first, has to fit in."""
 
-URL = re.compile(r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
-
-HOST_PORT = re.compile(r"^([a-z]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s/:@]+):\d{1,5}/?$")
-
-Port = Annotated[int, Field(ge=1024, le=65535)]
-UserId = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Seconds = Annotated[int, Field(ge=1, le=86400)]
-
 
 class _Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_sections_are_defaults(cls, given: Any) -> Any:
+        """`gateway:` with every key commented out is null in YAML."""
+        if not isinstance(given, Mapping):
+            return given
+        sections = {to_camel(name) for name, info in cls.model_fields.items() if _is_section(info)}
+        return {k: v for k, v in given.items() if v is not None or k not in sections}
+
+
+def _is_section(info: FieldInfo) -> bool:
+    return isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
 
 
 class Auth(_Section):
@@ -94,22 +107,20 @@ class Options(_Section):
 class Gateway(_Section):
     """The Dask Gateway, and how it is asked."""
 
-    url: str | None = Field(
+    url: Url | None = Field(
         None,
-        pattern=URL.pattern,
         description="base URL; --dask-gateway-url and the pod's annotation take precedence",
     )
-    proxy_address: str | None = Field(
+    proxy_address: HostPort | None = Field(
         None,
-        pattern=HOST_PORT.pattern,
         description="host:port where schedulers are served; default: the URL's host and port",
     )
-    public_url: str | None = Field(
-        None, pattern=URL.pattern, description="the gateway for a browser, in dashboard links"
+    public_url: Url | None = Field(
+        None, description="the gateway for a browser, in dashboard links"
     )
     auth: Auth = Auth()
     options: Options = Options()
-    extra_options: dict[str, Any] = Field(
+    extra_options: dict[str, JsonValue] = Field(
         {}, description="further options, sent as they are, such as idle_timeout"
     )
     scaling: Literal["fixed", "adaptive"] = Field(
@@ -126,7 +137,7 @@ class Image(_Section):
     repository: str = Field(
         "ghcr.io/calrissian-cwl/calrissian-dask-sidecar", min_length=1, description="without a tag"
     )
-    tag: str = Field(__version__, min_length=1, description="default: this version")
+    tag: Text = Field(__version__, description="default: this version")
     digest: str | None = Field(
         None, pattern=r"^sha256:[0-9a-f]{64}$", description="pins the image; the tag is ignored"
     )
@@ -158,8 +169,8 @@ class Ports(_Section):
 class Resources(_Section):
     """Requests and limits of one container; a ResourceQuota demands both."""
 
-    requests: dict[str, str] = Field(description="cpu, memory")
-    limits: dict[str, str] = Field(description="cpu, memory")
+    requests: dict[str, Text] = Field(description="cpu, memory")
+    limits: dict[str, Text] = Field(description="cpu, memory")
 
 
 SIDECAR_RESOURCES = Resources(
@@ -197,7 +208,7 @@ class Settings(_Section):
     resources: Containers = Containers()
     security: Security = Security()
     termination_grace_period_seconds: int = Field(
-        GRACE, ge=GRACE, le=3600, description="least grace period of a step's pod"
+        GRACE, strict=True, ge=GRACE, le=3600, description="least grace period of a step's pod"
     )
 
 

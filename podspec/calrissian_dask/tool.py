@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from calrissian_dask_sidecar.contract import CLUSTER_FILE, PUBLIC_FOLDER, TOOL_MOUNT
+from calrissian_dask_sidecar.host_port import join_host_port, scheduler_proxy
 
 from calrissian_dask.containers import VOLUME, Request
 from calrissian_dask.dask_environment import USER, dask_environment
@@ -24,7 +25,10 @@ def tool_environment(request: Request) -> dict[str, str]:
     settings = request.settings
     public = settings.gateway.public_url or request.ask.gateway_url
     ports = settings.ports
-    return dask_environment(ports.scheduler, ports.api, _proxy(request), public)
+    proxy = join_host_port(
+        *scheduler_proxy(request.ask.gateway_url, settings.gateway.proxy_address)
+    )
+    return dask_environment(ports.scheduler, ports.api, proxy, public)
 
 
 def connected(container: Mapping[str, Any], request: Request) -> dict[str, Any]:
@@ -54,17 +58,6 @@ def _command(container: Mapping[str, Any]) -> dict[str, Any]:
     if len(command) == line:
         return {"args": [READ_CLUSTER + str(args[0]), *args[1:]]}
     return {}
-
-
-def _proxy(request: Request) -> str:
-    address = request.settings.gateway.proxy_address
-    if address is None:
-        scheme, _, rest = request.ask.gateway_url.partition("://")
-        host_port = rest.partition("/")[0]
-        if ":" not in host_port.rpartition("]")[2]:
-            host_port += ":443" if scheme == "https" else ":80"
-        address = host_port
-    return address.rpartition("//")[2].rstrip("/")
 
 
 def _environment(container: Mapping[str, Any], request: Request) -> list[Any]:

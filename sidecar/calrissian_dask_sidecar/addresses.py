@@ -75,14 +75,3 @@ def start_refresh(addresses: list[Addresses]) -> None:
     threading.Thread(
         target=keep_fresh, args=(addresses, never.wait), name="addresses", daemon=True
     ).start()
-
-
-def split_host_port(text: str, default_port: int | None) -> Address:
-    """`host:port`, `[v6]:port`, `host`, with or without a scheme before it; raises ValueError."""
-    from urllib.parse import urlsplit
-
-    parsed = urlsplit(text if "//" in text else f"//{text}")
-    port = parsed.port or default_port
-    if not parsed.hostname or not port:
-        raise ValueError(f"{text!r} is not host:port")
-    return parsed.hostname, port

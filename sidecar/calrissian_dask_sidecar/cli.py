@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from calrissian_dask_sidecar import __version__, contract
-from calrissian_dask_sidecar.addresses import Addresses, split_host_port, start_refresh
+from calrissian_dask_sidecar.addresses import Addresses, start_refresh
 from calrissian_dask_sidecar.credentials import make_credentials
 from calrissian_dask_sidecar.errors import ConfigurationError
 from calrissian_dask_sidecar.gateway_api import GatewayApi
+from calrissian_dask_sidecar.host_port import scheduler_proxy
 from calrissian_dask_sidecar.http_exchange import Exchange
 from calrissian_dask_sidecar.program_settings import ProgramSettings, read
 from calrissian_dask_sidecar.signals import Interruption, Terminated, block, on_termination, wait
@@ -111,10 +112,8 @@ def _api(settings: ProgramSettings, environ: Mapping[str, str]) -> GatewayApi:
 
 
 def _proxy(settings: ProgramSettings) -> Addresses:
-    """Where the gateway serves schedulers: by default at its own host and port."""
-    default = 443 if settings.gateway_url.startswith("https:") else 80
     try:
-        return Addresses(*split_host_port(settings.proxy_address or settings.gateway_url, default))
+        return Addresses(*scheduler_proxy(settings.gateway_url, settings.proxy_address))
     except ValueError as error:
         raise ConfigurationError(f"gateway.proxyAddress: {error}") from error
 

@@ -180,6 +180,72 @@ def test_an_image_without_no_container_is_refused(place: Place, where: str) -> N
     assert "add --no-container" in done.stderr
 
 
+@pytest.mark.parametrize("parallel", [[], ["--parallel"]])
+def test_an_image_is_refused_before_any_job(place: Place, parallel: list[str]) -> None:
+    """An exception in cwltool's parallel executor would hang it, and a late one lose what ran."""
+    touch = {**tool("open('ran', 'w')", requirements={}), "outputs": {"out": "stdout"}}
+    docker = {"DockerRequirement": {"dockerPull": "registry.example/a:1"}}
+    late = tool(hints=docker, inputs={"before": "File"})
+    place.write(touch, "touch.cwl")
+    place.write(late, "late.cwl")
+    whole = {
+        "cwlVersion": "v1.2",
+        "class": "Workflow",
+        "inputs": [],
+        "outputs": [],
+        "steps": {
+            "first": {"run": "touch.cwl", "in": [], "out": ["out"]},
+            "late": {"run": "late.cwl", "in": {"before": "first/out"}, "out": []},
+        },
+    }
+    done = place.run(*parallel, place.write(whole, "workflow.cwl"))
+    assert done.returncode == 2
+    assert "names the image registry.example/a:1" in done.stderr
+    assert "[job first]" not in done.stderr
+    assert place.run("--validate", "workflow.cwl").returncode == 0
+
+
+def test_a_requirement_in_the_job_file_is_one(place: Place) -> None:
+    place.write(tool(requirements={}))
+    job = {"cwl:requirements": [{"class": NAME, **SMALL}]}
+    (place.folder / "job.yml").write_text(yaml.safe_dump(job))
+    done = place.run("--no-container", "tool.cwl", "job.yml")
+    assert done.returncode == 0, done.stderr
+    assert (place.folder / "out.txt").read_text().startswith("42 ")
+
+
+def test_an_input_may_be_called_like_an_option_of_ours(place: Place) -> None:
+    named = tool("import sys; print(sys.argv[1])", requirements={})
+    named["inputs"] = {"max-workers": {"type": "int", "inputBinding": {}}}
+    done = place.run("--no-container", place.write(named), "--max-workers", "3")
+    assert done.returncode == 0, done.stderr
+    assert (place.folder / "out.txt").read_text() == "3\n"
+
+
+def test_a_gateway_that_is_not_there_is_said_while_it_is_waited_for(place: Place) -> None:
+    (place.folder / "settings.yaml").write_text("gateway: {provisionTimeout: 4}")
+    done = place.run(
+        *["--no-container", "--dask-gateway-url", "http://127.0.0.1:1"],
+        *["--dask-settings", "settings.yaml", place.write(tool())],
+    )
+    assert done.returncode == 1
+    assert "tried again until it works or 4 s are over" in done.stderr
+    assert "timeout after 4 s" in done.stderr
+    assert "1 x 1 cores" in done.stderr
+
+
+def test_what_a_scheduler_said_before_it_died_is_told(place: Place) -> None:
+    """An interpreter that has everything and runs nothing."""
+    fake = place.folder / "python3"
+    fake.write_text(
+        f'#!/bin/sh\n[ "$1" = -m ] && {{ echo boom; exit 1; }}\nexec {sys.executable} "$@"\n'
+    )
+    fake.chmod(0o755)
+    done = place.run("--no-container", place.write(tool(baseCommand=[str(fake), "-c", "pass"])))
+    assert done.returncode == 1
+    assert "the scheduler's last words: boom" in done.stderr
+
+
 def test_mistakes_are_said_together_before_anything_starts(place: Place) -> None:
     wrong = tool(requirements={NAME: {"workerCores": 0, "workerMemry": "4G", "clusterMaxCores": 1}})
     done = place.run("--no-container", place.write(wrong))
@@ -245,17 +311,21 @@ def test_an_expressions_value_is_checked_when_its_job_starts(
     assert "Traceback" not in done.stderr
 
 
-def test_an_expression_that_fails_is_one_sentence(place: Place) -> None:
-    broken = tool(
-        requirements={
-            "InlineJavascriptRequirement": {},
-            NAME: {**SMALL, "workerCores": "${ return inputs.absent.field; }"},
-        }
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [("${ return inputs.absent.field; }", "TypeError"), ("$(inputs.absent)", "absent")],
+)
+def test_an_expression_that_fails_is_one_sentence_with_its_reason(
+    place: Place, expression: str, reason: str
+) -> None:
+    script: dict[str, Any] = (
+        {"InlineJavascriptRequirement": {}} if expression.startswith("${") else {}
     )
+    broken = tool(requirements={**script, NAME: {**SMALL, "workerCores": expression}})
     done = place.run("--no-container", place.write(broken))
     assert done.returncode == 1
     assert "DaskGatewayRequirement.workerCores: " in done.stderr
-    assert "cannot be evaluated: " in done.stderr
+    assert reason in done.stderr.split("cannot be evaluated: ")[1]
     assert "Traceback" not in done.stderr
 
 

@@ -201,3 +201,26 @@ def test_what_is_no_cwl_is_left_to_cwltool(tmp_path: Path, content: str) -> None
     path.write_text(content)
     assert occurrences.find(str(path)) == []
     assert occurrences.find(str(tmp_path / "absent.cwl")) == []
+
+
+def test_an_input_that_is_called_run_is_an_input(tmp_path: Path) -> None:
+    wrong = tool(hints=section("map", "dask:DaskGatewayRequirement"), inputs={"run": "string?"})
+    path = write(tmp_path, wrong)
+    assert len(occurrences.problems(occurrences.find(path))) == 1
+    assert occurrences.input_names(path) == {"run"}
+
+
+def test_what_cannot_be_read_does_not_hide_the_rest(tmp_path: Path) -> None:
+    whole = workflow({"run": "absent.cwl", "in": [], "out": []})
+    whole["steps"]["two"] = {"run": tool(hints=section("list", NAMES[0])), "in": [], "out": []}
+    assert len(occurrences.find(write(tmp_path, whole))) == 1
+
+
+@pytest.mark.parametrize("part", ["requirements", "hints"])
+@pytest.mark.parametrize("form", ["map", "list"])
+def test_a_misspelt_class_is_an_error_and_not_a_slow_run(
+    tmp_path: Path, part: str, form: str
+) -> None:
+    path = write(tmp_path, tool(**{part: section(form, "calrissian:DaskGatewayRequirment")}))
+    (sentence,) = occurrences.problems(occurrences.find(path))
+    assert "did you mean DaskGatewayRequirement?" in sentence

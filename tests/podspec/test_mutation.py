@@ -124,7 +124,7 @@ def test_another_port_is_the_containers_own_business() -> None:
     mutate_pod(fine, settings())
 
 
-@pytest.mark.parametrize("field", ["hostNetwork", "shareProcessNamespace"])
+@pytest.mark.parametrize("field", ["hostNetwork", "hostPID", "shareProcessNamespace"])
 def test_a_pod_that_shares_what_must_be_its_own_is_refused(field: str) -> None:
     """hostNetwork: a tool silently computed on its neighbour's cluster."""
     assert f"spec.{field} is true" in refusal(asking(**{field: True}))

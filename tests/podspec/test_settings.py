@@ -59,7 +59,13 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest() -> None:
         ({"image": {"digest": "latest"}}, "image.digest"),
         ({"image": {"repository": ""}}, "image.repository"),
         ({"resources": {"sidecar": {"requests": {}}}}, "resources.sidecar.limits"),
-        ({"gateway": None}, "gateway"),
+        ({"gateway": 5}, "gateway: 5"),
+        ({"gateway": {"url": "http://host:abc"}}, "write http(s)://host[:port][/path]"),
+        ({"gateway": {"url": "http://host:99999"}}, "write http(s)://host[:port][/path]"),
+        ({"gateway": {"proxyAddress": "host:99999"}}, "write host:port"),
+        ({"gateway": {"provisionTimeout": True}}, "gateway.provisionTimeout: True"),
+        ({"gateway": {"extraOptions": {"a": b"x"}}}, "gateway.extraOptions.a"),
+        ({"image": {"tag": True}}, "image.tag"),
     ],
 )
 def test_a_bad_value_is_an_error_with_its_path(document: Any, words: str) -> None:
@@ -87,3 +93,16 @@ def test_the_json_schema_forbids_unknown_keys_and_uses_the_same_names() -> None:
     schema = Settings.model_json_schema()
     assert schema["additionalProperties"] is False
     assert "terminationGracePeriodSeconds" in schema["properties"]
+
+
+def test_an_empty_section_is_its_defaults() -> None:
+    assert parse_settings({"gateway": None, "ports": None}) == Settings()
+    assert parse_settings({"gateway": {"auth": None}}) == Settings()
+
+
+def test_numbers_are_taken_where_kubernetes_takes_them() -> None:
+    given = {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"cpu": 0.5, "memory": 2**30}}
+    parsed = parse_settings({"resources": {"sidecar": given}, "image": {"tag": 1.2}})
+    assert parsed.resources.sidecar.requests["cpu"] == "1"
+    assert parsed.resources.sidecar.limits == {"cpu": "0.5", "memory": str(2**30)}
+    assert parsed.image.tag == "1.2"

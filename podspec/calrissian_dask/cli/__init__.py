@@ -7,6 +7,7 @@ The environment is read here and nowhere else.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -31,5 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     local.add_command(commands)
     mutate.add_command(commands)
     options = parser.parse_args(words)
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # as YAML and JSON are, whatever the locale
     code: int = options.run(options, os.environ, sys.stdin, sys.stdout, sys.stderr)
     return code

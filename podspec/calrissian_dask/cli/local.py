@@ -41,6 +41,10 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         )
         return 2
     options = command.parse(command.make_parser(add_options), arguments, environ)
+    sentence = command.misplaced(options)
+    if sentence:
+        print(f"calrissian-dask: {sentence}", file=sys.stderr)
+        return 2
     try:
         settings = read_settings(options, environ)
     except ConfigurationError as error:

@@ -11,8 +11,9 @@ from calrissian_dask.annotations import annotate
 from calrissian_dask.cli.settings_file import add_options, read_settings, read_text
 from calrissian_dask.documents import dump_documents, load_documents
 from calrissian_dask.errors import CalrissianDaskError, ConfigurationError, PodError
-from calrissian_dask.mutation import mutate_pod
-from calrissian_dask.requirement import is_requirement, spelling_warnings
+from calrissian_dask.mutation import is_mutated, mutate_pod
+from calrissian_dask.pod_form import check_form
+from calrissian_dask.requirement import is_requirement, parse, spelling_warnings
 from calrissian_dask.settings import Settings
 
 
@@ -46,7 +47,7 @@ def run(
     try:
         settings = read_settings(options, environ)
         requirement = None
-        if options.requirement:
+        if options.requirement is not None:
             requirement = _requirement(Path(options.requirement))
             for warning in spelling_warnings(requirement):
                 print(f"calrissian-dask: {options.requirement}: {warning}", file=stderr)
@@ -74,9 +75,13 @@ def _mutate(
 ) -> dict[str, Any]:
     if not isinstance(document, Mapping):
         raise PodError(f"is a {type(document).__name__}, and a pod is a mapping")
-    if requirement is not None and isinstance(document.get("metadata") or {}, Mapping):
-        document = annotate(document, requirement, url)
-    return mutate_pod(document, settings)
+    check_form(document)
+    asking = annotate(document, requirement, url)
+    if not is_mutated(document):
+        return mutate_pod(asking, settings)
+    if asking != document:
+        raise PodError("has a cluster already, for another ask: begin with the pod as it was")
+    return dict(document)
 
 
 def _requirement(path: Path) -> dict[str, Any]:
@@ -94,6 +99,7 @@ def _requirement(path: Path) -> dict[str, Any]:
     name = fields.get("class", "DaskGatewayRequirement")
     if not is_requirement(name):
         raise ConfigurationError(f"{path}: class is {name!r}: write DaskGatewayRequirement")
+    parse(fields, str(path))  # once, with the file's name, and not for every pod
     return {key: value for key, value in fields.items() if key != "class"}
 
 

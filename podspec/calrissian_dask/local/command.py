@@ -7,8 +7,8 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TextIO
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TextIO
 
 from calrissian_dask_sidecar.contract import SECRET_ENV
 from cwltool.argparser import arg_parser
@@ -29,19 +29,27 @@ from calrissian_dask.local.schema import register
 from calrissian_dask.local.tool import RefusedError, tool_maker
 from calrissian_dask.settings import Settings
 
+OURS = ("--dask-gateway-url", "--dask-settings", "--max-workers", "--no-container")
+"""Options that mean nothing behind the document, where cwltool takes them for the document's inputs."""
+
+LOOKS_ONLY = (
+    *("validate", "pack", "print_rdf", "print_dot", "print_deps", "print_input_deps", "print_pre"),
+    *("print_subgraph", "print_targets", "make_template", "tool_help"),
+)
+"""cwltool's options with which no tool runs."""
+
 EXIT_INPUT = 2
 """The command line, the settings or the document ask for what cannot be done here."""
 
 
-def make_parser(add_options: object = None) -> argparse.ArgumentParser:
+def make_parser(add_options: Callable[[Any], None]) -> argparse.ArgumentParser:
     """Cwltool's parser with our options in a group of their own."""
     parser: argparse.ArgumentParser = arg_parser()
     parser.prog = "calrissian-dask local"
     group = parser.add_argument_group(
         "Dask", "clusters for steps with DaskGatewayRequirement; put these before the document"
     )
-    if callable(add_options):
-        add_options(group)
+    add_options(group)
     group.add_argument(
         "--max-workers",
         type=_positive,
@@ -56,10 +64,6 @@ def parse(
 ) -> argparse.Namespace:
     """The options, or exit code 2 with a sentence."""
     options = parser.parse_args([*environ.get("CWLTOOL_OPTIONS", "").split(), *arguments])
-    ours = ("--dask-gateway-url", "--dask-settings", "--max-workers", "--no-container")
-    for word in options.job_order or []:
-        if word.split("=")[0] in ours:
-            parser.error(f"{word} stands behind the CWL document: put it before")
     if options.fast_parser:
         parser.error("--fast-parser does not know DaskGatewayRequirement: leave it out")
     if options.record_container_id:  # cwltool does this only where it parses itself
@@ -69,6 +73,17 @@ def parse(
     if not options.workflow and not asks_only and not os.path.isfile("CWLFile"):
         parser.error("no CWL document is given")
     return options
+
+
+def misplaced(options: argparse.Namespace) -> str | None:
+    """A sentence where an option of ours stands behind the document and is no input of it."""
+    behind = [word.split("=")[0] for word in options.job_order or []]
+    ours = [word for word in behind if word in OURS]
+    if ours and options.workflow:
+        with _without_logs():
+            inputs = occurrences.input_names(options.workflow)
+        ours = [word for word in ours if word.removeprefix("--") not in inputs]
+    return f"{ours[0]} stands behind the CWL document: put it before" if ours else None
 
 
 def run(options: argparse.Namespace, settings: Settings, environ: Mapping[str, str]) -> int:
@@ -83,6 +98,7 @@ def run(options: argparse.Namespace, settings: Settings, environ: Mapping[str, s
         use_container=options.use_container,
         interrupt=interrupt,
         progress=progress,
+        default_container=options.default_container,
         secret=environ.get(SECRET_ENV),
         gateway=None if settings.gateway.url else EmbeddedGateway(environ),
     )
@@ -112,7 +128,7 @@ def _run_cwltool(options: argparse.Namespace, shared: LocalRun) -> int:
         with _without_logs():
             found = occurrences.find(options.workflow)
         for sentence in occurrences.warnings(found):
-            shared.progress.say(f"warning: {sentence}")
+            shared.progress.tell(f"warning: {sentence}")
         wrong = occurrences.problems(found)
         for sentence in wrong:
             shared.progress.say(sentence)
@@ -122,7 +138,9 @@ def _run_cwltool(options: argparse.Namespace, shared: LocalRun) -> int:
     runtime = RuntimeContext(vars(options))
     loading = LoadingContext(vars(options))
     loading.singularity, loading.podman = runtime.singularity, runtime.podman
-    loading.construct_tool_object = tool_maker(shared)  # type: ignore[assignment]  # a narrower name of the argument
+    loading.construct_tool_object = tool_maker(
+        shared, will_run=not any(getattr(options, name, False) for name in LOOKS_ONLY)
+    )  # type: ignore[assignment]  # a narrower name of the argument
     stdout: TextIO = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # what a library prints is no part of the result
         code: int = cwltool_main(

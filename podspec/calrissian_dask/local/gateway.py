@@ -29,7 +29,12 @@ STOP_TIMEOUT = 20.0
 """Seconds until it has stopped its clusters; they get SIGINT, SIGTERM and SIGKILL within six."""
 
 CONFIG = """
+from dask_gateway_server.backends.local import UnsafeLocalBackend
 from dask_gateway_server.options import Integer, Mapping, Options, String
+
+class KeepLogs(UnsafeLocalBackend):
+    def cleanup_working_directory(self, workdir):
+        pass  # the log of a scheduler that failed; the whole folder goes at the end
 
 def local(options):
     program = [options.python, "-m"]
@@ -41,7 +46,7 @@ def local(options):
         "environment": dict(options.environment),
     }}
 
-c.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
+c.DaskGateway.backend_class = KeepLogs
 c.DaskGateway.address = "127.0.0.1:{api}"
 c.DaskGateway.authenticator_class = "dask_gateway_server.auth.SimpleAuthenticator"
 c.SimpleAuthenticator.password = {password!r}
@@ -127,12 +132,24 @@ class EmbeddedGateway:
                 time.sleep(0.1)
             else:
                 return
-        raise GatewayError(f"the embedded Dask Gateway did not start: {self._last_words()}")
-
-    def _last_words(self) -> str:
         assert self._folder is not None
-        lines = (self._folder / "gateway.log").read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        said = _last_line(self._folder / "gateway.log") or "it said nothing"
+        raise GatewayError(f"the embedded Dask Gateway did not start: {said}")
+
+    def last_words(self) -> str:
+        """What the newest scheduler said last, as a half sentence; "" where it said nothing."""
+        if self._folder is None:
+            return ""
+        logs = sorted(
+            self._folder.glob("clusters/*/logs/scheduler.log"), key=lambda log: log.stat().st_mtime
+        )
+        said = _last_line(logs[-1]) if logs else None
+        return f" (the scheduler's last words: {said})" if said else ""
+
+
+def _last_line(log: Path) -> str | None:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else None
 
 
 def _free_ports(number: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, MutableMapping
@@ -11,7 +12,7 @@ from cwltool.context import RuntimeContext
 from cwltool.errors import WorkflowException
 
 from calrissian_dask.errors import CalrissianDaskError
-from calrissian_dask.local.run import Ask, LocalRun
+from calrissian_dask.local.run import JobAsk, LocalRun
 from calrissian_dask.requirement import CLASS, parse
 
 Monitor = Callable[[Any], None] | None
@@ -36,7 +37,9 @@ class InterruptibleJob:
         try:
             super().run(runtimeContext, tmpdir_lock)  # type: ignore[misc]  # the job class behind
         except Exception as error:
-            self._fail(str(error), runtimeContext)
+            logging.getLogger("cwltool").debug("[job %s]", self.name, exc_info=True)
+            known = isinstance(error, CalrissianDaskError | WorkflowException)
+            self._fail(str(error) if known else f"{type(error).__name__}: {error}", runtimeContext)
 
     def _execute(
         self,
@@ -82,7 +85,7 @@ class DaskJob(InterruptibleJob):
             return
         try:
             fields = {key: self._evaluate(key, value) for key, value in self.fields.items()}
-            ask = Ask(
+            ask = JobAsk(
                 step=self.name,
                 requirement=parse(fields, CLASS),
                 image=self.image,
@@ -128,4 +131,4 @@ def _reason(text: str) -> str:
     for line in lines:
         if "Error:" in line:
             return line
-    return lines[0] if lines else "no reason was given"
+    return " ".join(line for line in lines if not line.endswith(":")) or "no reason was given"

@@ -25,6 +25,9 @@ from calrissian_dask.requirement import (
     spelling_warnings,
 )
 
+BASE = IRI.removesuffix(CLASS)
+"""The extension's namespace; it has one class."""
+
 
 @dataclass(frozen=True)
 class Occurrence:
@@ -39,6 +42,11 @@ class Occurrence:
     owner: str
     """The `class` of the process or step that has it: CommandLineTool, Workflow, or ""."""
 
+    @property
+    def misspelt(self) -> bool:
+        """Whether it is a name in the extension's namespace that is not its class."""
+        return self.expanded != IRI and self.expanded.startswith(BASE)
+
     def place(self, field: str = "") -> str:
         """file:line:column of a field, or of the requirement."""
         line, column = self.line, self.column
@@ -51,19 +59,48 @@ class Occurrence:
 def find(document: str) -> list[Occurrence]:
     """All occurrences in a document and in whatever it runs or imports.
 
-    [] for what cannot be read: cwltool says so in its own words.
+    What cannot be read is left out: cwltool says so in its own words.
     """
+    loader = default_loader()
+    uri = _resolve(document)
+    return list(_of_uri(uri, loader, set())) if uri else []
+
+
+def input_names(document: str) -> set[str]:
+    """The names of the document's own inputs: what may stand behind it as an option."""
+    uri = _resolve(document)
+    content = _fetch(default_loader(), urldefrag(uri)[0]) if uri else None
+    names: set[str] = set()
+    for process in _mappings(content):
+        inputs = process.get("inputs")
+        if isinstance(inputs, Mapping):
+            names.update(str(name) for name in inputs)
+        elif isinstance(inputs, list):
+            names.update(str(i["id"]) for i in inputs if isinstance(i, Mapping) and "id" in i)
+    return {name.lstrip("#").rsplit("/", 1)[-1] for name in names}
+
+
+def _resolve(document: str) -> str | None:
     try:
-        uri, _ = resolve_tool_uri(document, resolver=tool_resolver)
-        return list(_of_uri(uri, default_loader(), set()))
+        return str(resolve_tool_uri(document, resolver=tool_resolver)[0])
     except Exception:  # schema-salad raises many kinds, and cwltool raises the same again
-        return []
+        return None
+
+
+def _fetch(loader: Loader, uri: str) -> Any:
+    try:
+        return loader.fetch(uri)
+    except Exception:  # see _resolve
+        return None
 
 
 def problems(occurrences: list[Occurrence]) -> list[str]:
     """One sentence for everything that is wrong whatever the expressions will give."""
     found = []
     for one in occurrences:
+        if one.misspelt:
+            found.append(f"{one.place()}: {one.written} is no class: did you mean {CLASS}?")
+            continue
         if one.expanded != IRI:
             found.append(
                 f"{one.place()}: {one.written} is not the extension: declare its prefix,"
@@ -94,14 +131,25 @@ def _of_uri(uri: str, loader: Loader, seen: set[str]) -> Iterator[Occurrence]:
     if uri in seen:
         return
     seen.add(uri)
-    content = loader.fetch(uri)
+    content = _fetch(loader, uri)
     spaces = content.get("$namespaces") if isinstance(content, Mapping) else None
     for node in _mappings(content):
-        for reference in (node.get("run"), node.get("$import")):
-            if isinstance(reference, str) and not reference.startswith("#"):
-                yield from _of_uri(loader.fetcher.urljoin(uri, reference), loader, seen)
+        for reference in _references(node):
+            yield from _of_uri(loader.fetcher.urljoin(uri, reference), loader, seen)
         for section in ("requirements", "hints"):
             yield from _of_section(node, section, uri, spaces or {})
+
+
+def _references(node: Mapping[str, Any]) -> Iterator[str]:
+    """What a node imports, and what its steps run; an input may be called `run` as well."""
+    steps = node.get("steps")
+    entries = list(steps.values()) if isinstance(steps, Mapping) else steps
+    found = [node.get("$import")]
+    if isinstance(entries, list):
+        found += [step.get("run") for step in entries if isinstance(step, Mapping)]
+    for reference in found:
+        if isinstance(reference, str) and not reference.startswith("#"):
+            yield reference
 
 
 def _mappings(node: Any) -> Iterator[Mapping[str, Any]]:
@@ -123,14 +171,14 @@ def _of_section(
         found = [
             (value, str(key), body.lc.key(key))
             for key, value in body.items()
-            if is_requirement(key)
+            if _is_ours(str(key), spaces)
         ]
     elif isinstance(body, list):
         entries = [entry for entry in body if isinstance(entry, CommentedMap)]
         found = [
             (entry, str(entry["class"]), entry.lc.key("class"))
             for entry in entries
-            if is_requirement(entry.get("class"))
+            if _is_ours(str(entry.get("class")), spaces)
         ]
     else:
         return
@@ -144,6 +192,10 @@ def _of_section(
             column=column,
             owner=str(node.get("class", "")),
         )
+
+
+def _is_ours(name: str, spaces: Mapping[str, str]) -> bool:
+    return is_requirement(name) or _expand(name, spaces).startswith(BASE)
 
 
 def _expand(name: str, spaces: Mapping[str, str]) -> str:

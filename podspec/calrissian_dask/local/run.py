@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
 
-from calrissian_dask_sidecar.addresses import split_host_port
-from calrissian_dask_sidecar.contract import CONTRACT
+from calrissian_dask_sidecar.host_port import join_host_port, scheduler_proxy
 from calrissian_dask_sidecar.program_settings import ProgramSettings
 
 from calrissian_dask.errors import CalrissianDaskError, GatewayError
@@ -21,6 +21,7 @@ from calrissian_dask.local.progress import Progress, StepReport
 from calrissian_dask.local.step_cluster import StepCluster
 from calrissian_dask.requirement import DaskGatewayRequirement
 from calrissian_dask.settings import Settings
+from calrissian_dask.tell import tell
 
 PROVISION_TIMEOUT = 120
 """Seconds; the embedded gateway takes one or two."""
@@ -30,7 +31,7 @@ STOP_TIMEOUT = 15
 
 
 @dataclass(frozen=True)
-class Ask:
+class JobAsk:
     """One job's ask: its name, its evaluated requirement, its image if it names one, its command."""
 
     step: str
@@ -51,6 +52,7 @@ class LocalRun:
     use_container: bool
     interrupt: Interrupt
     progress: Progress
+    default_container: str | None = None
     secret: str | None = None
     gateway: EmbeddedGateway | None = None
     clusters: set[StepCluster] = field(default_factory=set)
@@ -69,7 +71,7 @@ class LocalRun:
             pids.add(self.gateway.pid)
         return pids
 
-    def provision(self, ask: Ask) -> tuple[StepCluster, dict[str, str], StepReport]:
+    def provision(self, ask: JobAsk) -> tuple[StepCluster, dict[str, str], StepReport]:
         """A cluster, the tool's variables, and the report that `release` completes.
 
         Raises CalrissianDaskError with the sentence for the author; nothing is left then.
@@ -82,7 +84,9 @@ class LocalRun:
             settings = self._program_settings(ask, fitted)
             cluster = StepCluster(settings, self._secret(), self.environ)
             self.clusters.add(cluster)
-            found = cluster.provision(lambda: self.interrupt.requested)
+            found = cluster.provision(
+                lambda: self.interrupt.requested, lambda line: self._heard(ask.step, line)
+            )
             report.workers = int(cluster.message.get("workers", fitted.workers))
             self.progress.ready(report)
         except BaseException as error:
@@ -91,10 +95,17 @@ class LocalRun:
             if cluster is not None:
                 cluster.stop()
                 self.clusters.discard(cluster)
+            if isinstance(error, GatewayError) and self.gateway is not None:
+                raise GatewayError(str(error) + self.gateway.last_words()) from error
             if isinstance(error, CalrissianDaskError) or not isinstance(error, Exception):
                 raise
             raise GatewayError(f"unexpected {type(error).__name__}: {error}") from error
         return cluster, found, report
+
+    def _heard(self, step: str, line: str) -> None:
+        """A line of provision's log; the routine of a cluster that comes is said by us."""
+        if not line.startswith(("cluster ", "no cluster", "ended by")):
+            self.progress.tell(f"[{step}] {line}")
 
     def release(self, cluster: StepCluster, report: StepReport) -> None:
         """Give it back; a release that is pending is said with its name."""
@@ -114,11 +125,12 @@ class LocalRun:
         if self.gateway is not None:
             self.gateway.stop()
 
-    def _fit(self, ask: Ask) -> Fit:
+    def _fit(self, ask: JobAsk) -> Fit:
         requirement = ask.requirement
         if self.gateway is None:  # somebody else's gateway: the machine is not this one
             workers = min(requirement.workers, self.max_workers or requirement.workers)
-            return Fit(workers, 0, requirement.worker_memory, None)
+            cores = math.ceil(requirement.worker_cores)
+            return Fit(workers, cores, requirement.worker_memory, None)
         fitted = fit(requirement, self.machine, self.max_workers)
         if fitted.words:
             self.once(f"[{ask.step}] {fitted.words}")
@@ -127,63 +139,40 @@ class LocalRun:
     def _secret(self) -> str | None:
         return self.gateway.password if self.gateway is not None else self.secret
 
-    def _program_settings(self, ask: Ask, fitted: Fit) -> ProgramSettings:
-        owner = f"local/{ask.step}"
-        if self.gateway is None:
-            return self._of_their_gateway(ask, fitted, owner)
-        python = find_interpreter(ask.command, ask.path)
-        check_interpreter(python)
-        self.gateway.start(lambda: self.interrupt.requested)
-        return ProgramSettings(
-            contract=CONTRACT,
-            gateway_url=self.gateway.url,
-            proxy_address=self.gateway.url.removeprefix("http://"),
-            username=USER,
-            image=ask.image or python,
+    def _program_settings(self, ask: JobAsk, fitted: Fit) -> ProgramSettings:
+        """The tag is this cluster's alone: by it a cluster is stopped that nobody knows the name of."""
+        url = self.settings.gateway.url or ""
+        python = None
+        if self.gateway is not None:
+            python = find_interpreter(ask.command, ask.path)
+            check_interpreter(python)
+            self.gateway.start(lambda: self.interrupt.requested)
+            url = self.gateway.url
+        told = replace(
+            tell(self.settings, ask.requirement, url, ask.image),
             workers=fitted.workers,
-            worker_cores=Fraction(fitted.worker_cores),
-            worker_cores_limit=Fraction(fitted.worker_cores),
-            worker_memory=fitted.worker_memory,
-            scaling=self.settings.gateway.scaling,
-            option_worker_cores="worker_cores",
-            option_worker_memory="worker_memory",
-            option_tag="environment",
-            extra_options={"python": python},
-            owner=owner,
-            provision_timeout=PROVISION_TIMEOUT,
+            owner=f"local/{secrets.token_hex(8)}/{ask.step}",
             stop_timeout=STOP_TIMEOUT,
             scheduler_port=0,
             api_port=0,
         )
-
-    def _of_their_gateway(self, ask: Ask, fitted: Fit, owner: str) -> ProgramSettings:
-        gateway = self.settings.gateway
-        url = str(gateway.url)
-        default_port = 443 if url.startswith("https:") else 80
-        host, port = split_host_port(gateway.proxy_address or url, default_port)
-        options: dict[str, Any] = gateway.options.model_dump()
-        if ask.image is None:
-            options["image"] = None
-        requirement = ask.requirement
-        return ProgramSettings(
-            contract=CONTRACT,
-            gateway_url=url,
-            proxy_address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-            public_url=gateway.public_url,
-            auth_type=gateway.auth.type,
-            username=gateway.auth.username or self.environ.get("USER", USER),
-            auth_kwargs=gateway.auth.kwargs,
-            image=ask.image or "none",
-            workers=fitted.workers,
-            worker_cores=requirement.worker_cores,
-            worker_cores_limit=requirement.worker_cores_limit,
-            worker_memory=requirement.worker_memory,
-            scaling=gateway.scaling,
-            **{f"option_{name}": value for name, value in options.items()},
-            extra_options=gateway.extra_options,
-            owner=owner,
-            provision_timeout=gateway.provision_timeout,
-            stop_timeout=STOP_TIMEOUT,
-            scheduler_port=0,
-            api_port=0,
+        proxy = join_host_port(*scheduler_proxy(url, told.proxy_address))
+        if python is None:
+            user = told.username or self.environ.get("USER", USER)
+            return replace(told, proxy_address=proxy, username=user)
+        return replace(
+            told,
+            proxy_address=join_host_port(*scheduler_proxy(url, None)),
+            public_url=None,
+            auth_type="basic",
+            username=USER,
+            worker_cores=Fraction(fitted.worker_cores),
+            worker_memory=fitted.worker_memory,
+            option_image=None,
+            option_worker_cores="worker_cores",
+            option_worker_cores_limit=None,
+            option_worker_memory="worker_memory",
+            option_tag="environment",
+            extra_options={"python": python},
+            provision_timeout=PROVISION_TIMEOUT,
         )

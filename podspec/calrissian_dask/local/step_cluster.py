@@ -48,14 +48,24 @@ class StepCluster:
         """The processes of this cluster's programs."""
         return {process.pid for process in self._started.values()}
 
-    def provision(self, cancelled: Callable[[], bool]) -> dict[str, str]:
-        """The environment that connects the tool; raises GatewayError with provision's sentence."""
+    def provision(
+        self, cancelled: Callable[[], bool], heard: Callable[[str], None]
+    ) -> dict[str, str]:
+        """The environment that connects the tool; raises GatewayError with provision's sentence.
+
+        `heard` takes each line that provision says meanwhile.
+        """
         self._spawn("sidecar")
         provision = self._spawn("provision")
+        said = 0
         while provision.poll() is None:
             if cancelled():
                 self._end("provision")
                 raise GatewayError("interrupted while its Dask cluster was made")
+            lines = self._lines("provision")
+            for line in lines[said:]:
+                heard(line)
+            said = len(lines)
             time.sleep(POLL)
         self.message = self._termination("provision")
         if provision.returncode:
@@ -113,6 +123,12 @@ class StepCluster:
             return {}
         return said if isinstance(said, dict) else {}
 
+    def _lines(self, program: str) -> list[str]:
+        """The whole lines of a program's log, without its name."""
+        text = (self._folder / f"{program}.log").read_text(errors="replace")
+        whole = text.rpartition("\n")[0]
+        return [line.removeprefix("calrissian-dask: ") for line in whole.splitlines()]
+
     def _log(self, program: str) -> str:
-        lines = (self._folder / f"{program}.log").read_text(errors="replace").strip().splitlines()
+        lines = self._lines(program)
         return lines[-1] if lines else f"{program} ended without a word"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from cwltool.command_line_tool import CommandLineTool
@@ -15,7 +15,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from calrissian_dask.local.job import DaskJob, InterruptibleJob
 from calrissian_dask.local.run import LocalRun
-from calrissian_dask.requirement import IRI
+from calrissian_dask.requirement import is_requirement
 
 DOCKER = "DockerRequirement"
 
@@ -53,17 +53,14 @@ class LocalTool(CommandLineTool):
     def make_job_runner(self, runtimeContext: RuntimeContext) -> type[Any]:  # noqa: N803
         """Cwltool's job class, with a cluster for a tool that asks for one."""
         assert self.shared is not None
-        image = self._image()
+        image = self.image()
         name = runtimeContext.name or shortname(str(self.tool.get("id", "tool")))
-        if image and self.shared.use_container:
-            raise RefusedError(
-                f"tool {name} names the image {image}, and local runs tools as processes: add"
-                " --no-container to run it with what is installed here"
-            )
+        if image and self.shared.use_container:  # by a job's cwl:requirements: see tool_maker
+            raise WorkflowException(_image_refusal(name, image))
         if image:
             self.shared.once(f"[{name}] runs as a process: its image {image} is set aside")
         base = super().make_job_runner(runtimeContext)
-        fields, _ = self.get_requirement(IRI)
+        fields = self._dask_requirement()
         if fields is None:
             return type(base.__name__, (InterruptibleJob, base), {"shared": self.shared})
         members = {
@@ -73,16 +70,41 @@ class LocalTool(CommandLineTool):
         }
         return type(base.__name__, (DaskJob, base), members)
 
-    def _image(self) -> str | None:
+    def _dask_requirement(self) -> Mapping[str, Any] | None:
+        """The nearest one, requirements before hints; a job's cwl:requirements are not expanded."""
+        for entries in (self.requirements, self.hints):
+            for entry in reversed(entries):
+                if is_requirement(entry.get("class")):
+                    found: Mapping[str, Any] = entry
+                    return found
+        return None
+
+    def image(self) -> str | None:
+        """The container image that the tool names or cwltool would give it; None without one."""
+        assert self.shared is not None
         docker, _ = HasReqsHints.get_requirement(self, DOCKER)
         if docker is None:
-            return None
+            return self.shared.default_container if self.shared.use_container else None
         named = docker.get("dockerPull") or docker.get("dockerImageId") or docker.get("dockerLoad")
         return str(named or "of its DockerRequirement")
 
 
-def tool_maker(run: LocalRun) -> Callable[[CommentedMap, LoadingContext], Process]:
-    """What cwltool calls for every process of a document."""
+def _image_refusal(name: str, image: str) -> str:
+    return (
+        f"tool {name} names the image {image}, and local runs tools as processes: add"
+        " --no-container to run it with what is installed here"
+    )
+
+
+def tool_maker(
+    run: LocalRun, *, will_run: bool
+) -> Callable[[CommentedMap, LoadingContext], Process]:
+    """What cwltool calls for every process of a document.
+
+    When the whole document is there, and before any job, an image refuses it where tools will run
+    and containers are not given up.
+    """
+    built: list[LocalTool] = []
     tool_class: type[LocalTool] = type("LocalTool", (LocalTool,), {"shared": run})
     depth = [0]
 
@@ -90,11 +112,19 @@ def tool_maker(run: LocalRun) -> Callable[[CommentedMap, LoadingContext], Proces
         depth[0] += 1
         try:
             if document.get("class") == "CommandLineTool":
-                process: Process = tool_class(document, context)
+                tool = tool_class(document, context)
+                built.append(tool)
+                process: Process = tool
             else:
                 process = default_make_tool(document, context)
         finally:
             depth[0] -= 1
+        if depth[0] == 0 and will_run and run.use_container:
+            for tool in built:
+                image = tool.image()
+                if image:
+                    name = shortname(str(tool.tool.get("id", "tool")))
+                    raise RefusedError(_image_refusal(name, image))
         if depth[0] == 0:
             run.interrupt.jobs_may_run = True  # the whole document is there
         return process

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from calrissian_dask.annotations import annotate
 from calrissian_dask.cli import main
 from calrissian_dask.cli.mutate import run
 from calrissian_dask.cli.settings_file import read_settings
@@ -35,6 +36,11 @@ def mutate(text: str, environ: dict[str, str] | None = None, **values: Any) -> t
     return code, stdout.getvalue(), stderr.getvalue()
 
 
+def asking_at_url() -> dict[str, Any]:
+    """The flag is said in the pod's own annotation."""
+    return annotate(asking(), None, URL)
+
+
 def test_the_command_is_the_function(tmp_path: Path) -> None:
     done = subprocess.run(
         [SCRIPT, "mutate", "--dask-gateway-url", URL],
@@ -43,7 +49,7 @@ def test_the_command_is_the_function(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert yaml.safe_load(done.stdout) == mutate_pod(asking(), settings())
+    assert yaml.safe_load(done.stdout) == mutate_pod(asking_at_url(), settings())
     assert done.stderr == ""
 
 
@@ -51,7 +57,7 @@ def test_several_documents_in_json_and_yaml() -> None:
     text = json.dumps(asking()) + "\n---\n" + yaml.safe_dump(pod())
     code, out, _ = mutate(text)
     assert code == 0
-    assert list(yaml.safe_load_all(out)) == [mutate_pod(asking(), settings()), pod()]
+    assert list(yaml.safe_load_all(out)) == [mutate_pod(asking_at_url(), settings()), pod()]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +155,7 @@ def test_the_entry_point_passes_its_exit_code(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(yaml.safe_dump(asking())))
     assert main(["mutate", "--dask-gateway-url", URL]) == 0
-    assert yaml.safe_load(capsys.readouterr().out) == mutate_pod(asking(), settings())
+    assert yaml.safe_load(capsys.readouterr().out) == mutate_pod(asking_at_url(), settings())
 
 
 def test_a_command_line_without_a_command_says_which_there_are(
@@ -212,3 +218,48 @@ def test_a_bad_url_names_the_flag_that_gave_it() -> None:
         read_settings(options(dask_gateway_url="gateway"), {})
     with pytest.raises(ConfigurationError, match="CALRISSIAN_DASK_GATEWAY_URL"):
         read_settings(options(dask_gateway_url=None), {"CALRISSIAN_DASK_GATEWAY_URL": "gateway"})
+
+
+def test_the_flag_is_before_the_pods_own_annotation() -> None:
+    own = annotate(asking(), None, "http://own.example")
+    code, out, _ = mutate(yaml.safe_dump(own))
+    assert code == 0
+    for container in yaml.safe_load(out)["spec"]["initContainers"]:
+        assert environment_of(container)["CALRISSIAN_DASK_GATEWAY_URL"] == URL
+
+
+def test_a_pod_that_has_its_cluster_stays_and_is_not_asked_anew(tmp_path: Path) -> None:
+    once = mutate(yaml.safe_dump(asking()))[1]
+    assert mutate(once)[1] == once
+    file = tmp_path / "requirement.yaml"
+    file.write_text(yaml.safe_dump({**REQUIREMENT, "workerCores": 0.5}))
+    code, out, err = mutate(once, requirement=str(file))
+    assert (code, out) == (2, "")
+    assert "has a cluster already, for another ask" in err
+    assert mutate(once, dask_gateway_url="http://other.example")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (dict([(1, "a"), *REQUIREMENT.items()]), "1: unknown field"),
+        ({**REQUIREMENT, "workerCores": [1]}, "workerCores: [1] is not a number"),
+        ({**REQUIREMENT, "workerCores": "$(inputs.n)"}, "is an expression"),
+    ],
+)
+def test_the_requirement_file_is_checked_once_with_its_name(
+    tmp_path: Path, document: Any, words: str
+) -> None:
+    file = tmp_path / "requirement.yaml"
+    file.write_text(yaml.safe_dump(document))
+    code, out, err = mutate(yaml.safe_dump_all([pod(), pod()]), requirement=str(file))
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert str(file) in err
+    assert words in err
+
+
+def test_an_empty_name_of_a_file_is_no_silent_nothing() -> None:
+    code, out, err = mutate(yaml.safe_dump(pod()), requirement="")
+    assert (code, out) == (2, "")
+    assert "cannot be read" in err
