@@ -69,16 +69,15 @@ bench: .venv/.made ## ratios measured side by side: provision, stop, memory, for
 soak: .venv/.made ## 300 rounds of random kills (30 in `make test`)
 	$(BIN)/pytest -m soak --rounds 300 tests/sidecar/test_random_kills.py
 
+UV_COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-header
+
 requirements: .venv/.made ## pin anew what pyproject.toml and requirements/*.in ask for
 	$(BIN)/python -m pip install $(PIP_FLAGS) uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra local --extra auth pyproject.toml requirements/dev.in -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra calrissian pyproject.toml requirements/calrissian.in -o requirements/calrissian.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  requirements/tool-old.in -o requirements/tool-old.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  -c requirements/dev.txt requirements/tool-new.in -o requirements/tool-new.txt
+	$(UV_COMPILE) --extra local --extra auth pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(UV_COMPILE) --extra calrissian pyproject.toml requirements/calrissian.in -o requirements/calrissian.txt
+	$(UV_COMPILE) requirements/tool-old.in -o requirements/tool-old.txt
+	$(UV_COMPILE) -c requirements/dev.txt requirements/tool-new.in -o requirements/tool-new.txt
 
 clean: ## remove what was built here
 	rm -rf .venv .venv-calrissian .venv-tool-old .venv-tool-new .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -6,7 +6,8 @@ import re
 from typing import Annotated
 
 from calrissian_dask_sidecar.host_port import scheduler_proxy, split_host_port
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic.fields import FieldInfo
 
 URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
@@ -42,3 +43,8 @@ Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 Port = Annotated[int, Field(strict=True, ge=1024, le=65535)]
 UserId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=86400)]
+
+
+def is_section(info: FieldInfo) -> bool:
+    """Whether a key holds further keys."""
+    return isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)

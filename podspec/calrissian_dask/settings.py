@@ -20,11 +20,10 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
-from pydantic.fields import FieldInfo
 
 from calrissian_dask import __version__
 from calrissian_dask.errors import ConfigurationError
-from calrissian_dask.setting_types import HostPort, Port, Seconds, Text, Url, UserId
+from calrissian_dask.setting_types import HostPort, Port, Seconds, Text, Url, UserId, is_section
 
 UID = 47315
 """Of our two containers. Not 65532, distroless' nonroot: in a shared PID namespace a tool with our
@@ -46,12 +45,8 @@ class _Section(BaseModel):
         """`gateway:` with every key commented out is null in YAML."""
         if not isinstance(given, Mapping):
             return given
-        sections = {to_camel(name) for name, info in cls.model_fields.items() if _is_section(info)}
+        sections = {to_camel(name) for name, info in cls.model_fields.items() if is_section(info)}
         return {k: v for k, v in given.items() if v is not None or k not in sections}
-
-
-def _is_section(info: FieldInfo) -> bool:
-    return isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
 
 
 class Auth(_Section):
