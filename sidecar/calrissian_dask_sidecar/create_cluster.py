@@ -31,6 +31,11 @@ LOOK_AGAIN = 0.5
 """Seconds between looks at the gateway's list."""
 
 
+def owned(api: GatewayApi, tag: str, owner: str) -> set[str]:
+    """The names of the listed clusters that carry this owner's tag."""
+    return {one.name for one in api.list() if is_tagged(one.options.get(tag), owner)}
+
+
 @dataclass(frozen=True)
 class Creation:
     """How one run of provision asks for its cluster."""
@@ -130,13 +135,12 @@ class Creation:
                 raise Terminated
             began = time.monotonic()
             try:
-                clusters = self.api.list()
+                found = owned(self.api, tag, self.settings.owner)
             except GatewayError as failure:
                 error = failure
             else:
-                for cluster in clusters:
-                    if is_tagged(cluster.options.get(tag), self.settings.owner):
-                        return cluster.name
+                if found:
+                    return min(found)
                 if began > certain:
                     return None
             time.sleep(LOOK_AGAIN)

@@ -24,9 +24,8 @@ from threading import Thread
 from typing import Any
 
 from calrissian_dask_sidecar.addresses import Addresses, start_refresh
-from calrissian_dask_sidecar.cluster_options import is_tagged
 from calrissian_dask_sidecar.connection import Connection, ConnectionSource
-from calrissian_dask_sidecar.create_cluster import INTENT_SETTLED
+from calrissian_dask_sidecar.create_cluster import INTENT_SETTLED, owned
 from calrissian_dask_sidecar.errors import CalrissianDaskError, ConfigurationError, GatewayError
 from calrissian_dask_sidecar.forward import Forwarder, listen
 from calrissian_dask_sidecar.gateway_api import RUNNING, GatewayApi
@@ -185,15 +184,12 @@ class Sidecar:
         while True:
             began = time.monotonic()
             try:
-                clusters = self.api.list()
+                fresh = owned(self.api, tag, self.settings.owner) - self.names
             except GatewayError as error:
                 words = str(error)
             else:
-                found = [
-                    c.name for c in clusters if is_tagged(c.options.get(tag), self.settings.owner)
-                ]
-                self.names.update(found)
-                if found or began > certain:
+                self.names |= fresh
+                if fresh or began > certain:
                     return None
             if time.monotonic() > until:
                 return words

@@ -11,6 +11,7 @@ from calrissian_dask_sidecar.contract import EXIT_NO_CLUSTER, EXIT_TERMINATED
 
 from tests.fault_gateway import (
     Answer,
+    Fault,
     FaultGateway,
     Seen,
     always,
@@ -138,3 +139,52 @@ def test_a_list_that_was_never_seen_is_no_all_clear(tmp_path: Path) -> None:
         message = p.termination("sidecar")
         assert message["release pending"] == "unknown"
         assert "503: down" in message["reason"]
+
+
+def not_listed_yet(count: int) -> Fault:
+    """The first listings do not show what was made: the gateway has not acted, or its cache lags."""
+    return first(count, "GET", CLUSTERS, Answer(200, {}))
+
+
+def test_a_listing_that_came_too_early_does_not_let_provision_ask_again(tmp_path: Path) -> None:
+    with fault_gateway() as faults, pod(faults.url, tmp_path) as p:
+        faults.new_status = "FAILED"
+        faults.faults += [lost_answer("POST", CLUSTERS), not_listed_yet(4), listing_all]
+        p.up()
+        assert p.spawn("provision").wait(60) == EXIT_NO_CLUSTER
+        assert "FAILED to start" in p.termination("provision")["error"]
+        assert faults.posts == 1
+
+
+def listing_all(seen: Seen, gateway: FaultGateway) -> Answer | None:
+    """The list with ended clusters too, so that one that fails at once is found by its tag."""
+    if seen.method == "GET" and seen.path == CLUSTERS:
+        return Answer(200, gateway.clusters)
+    return None
+
+
+def test_a_listing_that_came_too_early_is_no_all_clear_for_the_sidecar(tmp_path: Path) -> None:
+    with fault_gateway() as faults, pod(faults.url, tmp_path) as p:
+        sidecar = p.up()
+        faults.make({"environment": {"CALRISSIAN_DASK_OWNER": "test/pod/0001"}}, "RUNNING")
+        faults.faults.append(not_listed_yet(4))
+        p.state.write("intent", tag="environment")
+        sidecar.send_signal(signal.SIGTERM)
+        assert sidecar.wait(40) == 0
+        assert faults.leaks() == []
+
+
+def test_a_known_cluster_in_the_list_does_not_hide_the_lost_one(tmp_path: Path) -> None:
+    """The earlier one is still listed, and the lost one appears a moment later."""
+    with fault_gateway() as faults, pod(faults.url, tmp_path) as p:
+        sidecar = p.up()
+        tag = {"environment": {"CALRISSIAN_DASK_OWNER": "test/pod/0001"}}
+        known, lost = faults.make(tag, "RUNNING"), faults.make(tag, "RUNNING")
+        report = dict(faults.clusters[known])
+        faults.faults.append(first(3, "GET", CLUSTERS, Answer(200, {known: report})))
+        p.state.write("cluster", name=known, seen=True)
+        p.state.write("intent", tag="environment")
+        sidecar.send_signal(signal.SIGTERM)
+        assert sidecar.wait(40) == 0
+        assert faults.clusters[lost]["status"] == "STOPPING"
+        assert faults.leaks() == []
