@@ -37,6 +37,10 @@ from calrissian_dask_sidecar.state import State
 POLL = 0.02
 """Seconds between looks at the lock and the record while stopping."""
 
+LOOK_UP = 1.0
+"""Seconds that `up` waits for the proxy's address, so that the first connection finds it; with DNS
+down it is up all the same."""
+
 LOOK = 1.0
 """Seconds between looks at the record while serving, so that the name is known without the file."""
 
@@ -89,7 +93,10 @@ class Sidecar:
         forwarder = Forwarder(listener, self.proxy, self._noted(source), self.say, self._lost)
         Thread(target=forwarder.run, name="forward", daemon=True).start()
         loopback.start()
-        start_refresh([self.api.exchange.addresses, self.proxy])
+        start_refresh([self.proxy, self.api.exchange.addresses])
+        looked_up = time.monotonic() + LOOK_UP
+        while not self.proxy.known() and time.monotonic() < looked_up:
+            time.sleep(POLL)
         port = listener.getsockname()[1]
         self.state.write("up", scheduler_port=port, api_port=loopback.port)
         self.say(f"up: scheduler on 127.0.0.1:{port}, gateway API on 127.0.0.1:{loopback.port}")
