@@ -78,6 +78,10 @@ requirements: .venv/.made ## pin anew what pyproject.toml and requirements/*.in 
 	$(UV_COMPILE) --extra calrissian pyproject.toml requirements/calrissian.in -o requirements/calrissian.txt
 	$(UV_COMPILE) requirements/tool-old.in -o requirements/tool-old.txt
 	$(UV_COMPILE) -c requirements/dev.txt requirements/tool-new.in -o requirements/tool-new.txt
+	$(UV_COMPILE) requirements/image-build.in -o requirements/image-build.txt
+	$(UV_COMPILE) --extra calrissian -c requirements/calrissian.txt pyproject.toml requirements/image-calrissian.in -o requirements/image-calrissian.txt
+	$(UV_COMPILE) -c requirements/dev.txt requirements/image-auth.in -o requirements/image-auth.txt
+	$(UV_COMPILE) -c requirements/dev.txt requirements/test-gateway.in -o requirements/test-gateway.txt
 
 clean: ## remove what was built here
 	rm -rf .venv .venv-calrissian .venv-tool-old .venv-tool-new .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -15,6 +15,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden pods anew")
     parser.addoption("--rounds", type=int, default=30, help="rounds of random kills")
     parser.addoption("--seed", type=int, default=None, help="seed of the random kills")
+    parser.addoption("--keep-cluster", action="store_true", help="leave the kind cluster running")
+    parser.addoption("--soak-pods", type=int, default=100, help="pods of the cluster suite's soak")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,28 @@
+"""`python -m tests.cluster up|down`: the suite's environment, kept for developing."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.cluster import environment, kind
+from tests.cluster.engine import CommandFailedError
+
+
+def main() -> str | None:
+    """What went wrong, or None."""
+    try:
+        match sys.argv[1:]:
+            case ["up"]:
+                made = environment.up()
+                print(f"kubectl --kubeconfig {made.kubeconfig} get pods --all-namespaces")
+                print(f"Dask Gateway: http://{made.gateway_address}")
+            case ["down"]:
+                environment.down()
+            case _:
+                return "usage: python -m tests.cluster up|down"
+    except CommandFailedError as error:
+        return f"the cluster suite's environment: {error}"
+    return None
+
+
+sys.exit(main())

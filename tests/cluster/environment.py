@@ -1,0 +1,48 @@
+"""All that the suite needs, made once: images, kind cluster, gateway.
+
+    python -m tests.cluster up | down
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubernetes import client, config
+
+from tests.cluster import gateway, images, kind
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where everything is; small, as every worker of the test runner reads it."""
+
+    kubeconfig: str
+    gateway_address: str
+    builds: dict[str, str]
+    """What each image's build printed."""
+
+    def core(self) -> client.CoreV1Api:
+        """A client of its own for the Kubernetes API."""
+        return client.CoreV1Api(config.new_client_from_config(self.kubeconfig))
+
+
+def up() -> Environment:
+    """Make what is missing, use what is there."""
+    builds = images.build_all()
+    kind.up()
+    kind.load(list(builds))
+    environment = Environment(str(kind.KUBECONFIG), kind.gateway_address(), builds)
+    core = environment.core()
+    gateway.install(core, client.AppsV1Api(core.api_client), environment.gateway_address)
+    return environment
+
+
+def exists() -> bool:
+    """Whether the kind cluster is there already."""
+    return kind.exists()
+
+
+def down() -> None:
+    """Delete the cluster and the images."""
+    kind.down()
+    images.remove_all()

@@ -1,0 +1,174 @@
+"""A real Dask Gateway in the cluster, with a password, and the test's own view of it."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from calrissian_dask_sidecar.credentials import Fixed
+from calrissian_dask_sidecar.errors import GatewayError
+from calrissian_dask_sidecar.gateway_api import PENDING, RUNNING, Cluster, GatewayApi
+from calrissian_dask_sidecar.http_exchange import Exchange
+from kubernetes.client import ApiException, AppsV1Api, CoreV1Api
+
+from tests.cluster.images import GATEWAY
+from tests.cluster.kind import NODE_PORT
+
+NAMESPACE = "dask-gateway"
+PASSWORD = "clu5ter-s3cret"
+URL = f"http://gateway.{NAMESPACE}.svc.cluster.local:8000"
+"""As pods reach it."""
+
+STATUSES = "PENDING,RUNNING,STOPPING,STOPPED,FAILED"
+
+CONFIG = f"""
+from dask_gateway_server.options import Float, Mapping, Options, String
+
+c.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
+c.DaskGateway.address = "127.0.0.1:8001"
+c.Proxy.address = "0.0.0.0:8000"
+c.DaskGateway.authenticator_class = "dask_gateway_server.auth.SimpleAuthenticator"
+c.SimpleAuthenticator.password = {PASSWORD!r}
+c.LocalBackend.clusters_directory = "/tmp/clusters"
+c.LocalBackend.sigint_timeout = 2
+# On two cores a dozen clusters start side by side.
+c.LocalBackend.cluster_start_timeout = 180
+c.LocalBackend.worker_start_timeout = 180
+c.ClusterConfig.scheduler_cmd = ["dask", "scheduler"]
+c.ClusterConfig.worker_cmd = ["dask", "worker"]
+
+FAULTS = {{
+    "none": {{}},
+    "pending": {{"scheduler_cmd": ["sleep", "3600"]}},
+    "failed": {{"scheduler_cmd": ["false"]}},
+    "no-workers": {{"cluster_max_workers": 0}},
+}}
+
+
+def handler(o):
+    # dask-gateway's cores are whole ones on this backend
+    return {{"worker_cores": max(1, int(o.worker_cores)), "worker_memory": o.worker_memory,
+            "environment": dict(o.environment), **FAULTS[o.fault]}}
+
+
+c.Backend.cluster_options = Options(
+    String("image", default="none"), Float("worker_cores", default=1),
+    Float("worker_cores_limit", default=1), String("worker_memory", default="1 G"),
+    Mapping("environment"), String("fault", default="none"), handler=handler)
+"""
+"""`fault` is ours: what a gateway may do to a cluster, chosen by gateway.extraOptions."""
+
+
+def manifests() -> list[dict[str, Any]]:
+    """The gateway's objects."""
+    labels = {"app": "gateway"}
+    container = {
+        "name": "gateway",
+        "image": GATEWAY,
+        "imagePullPolicy": "Never",
+        "command": ["dask-gateway-server", "-f", "/config/dask_gateway_config.py"],
+        "workingDir": "/tmp",
+        "env": [{"name": "HOME", "value": "/tmp"}],
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/config"},
+            {"name": "tmp", "mountPath": "/tmp"},
+        ],
+        "readinessProbe": {
+            "httpGet": {"path": "/api/health", "port": 8000},
+            "periodSeconds": 1,
+            # health is served by one process together with the starting of clusters
+            "timeoutSeconds": 20,
+            "failureThreshold": 30,
+        },
+    }
+    pod = {
+        "metadata": {"labels": labels},
+        "spec": {
+            "containers": [container],
+            "enableServiceLinks": False,
+            "volumes": [
+                {"name": "config", "configMap": {"name": "gateway"}},
+                {"name": "tmp", "emptyDir": {}},
+            ],
+        },
+    }
+    named = {"metadata": {"name": "gateway"}}
+    return [
+        named | {"kind": "ConfigMap", "data": {"dask_gateway_config.py": CONFIG}},
+        named
+        | {
+            "kind": "Service",
+            "spec": {
+                "type": "NodePort",
+                "selector": labels,
+                "ports": [{"port": 8000, "nodePort": NODE_PORT}],
+            },
+        },
+        named
+        | {
+            "kind": "Deployment",
+            "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod},
+        },
+    ]
+
+
+def install(core: CoreV1Api, apps: AppsV1Api, address: str) -> None:
+    """Create the gateway's objects where they are missing, and wait until it answers."""
+    kinds = {
+        "ConfigMap": (core.read_namespaced_config_map, core.create_namespaced_config_map),
+        "Service": (core.read_namespaced_service, core.create_namespaced_service),
+        "Deployment": (apps.read_namespaced_deployment, apps.create_namespaced_deployment),
+    }
+    if not _found(lambda: core.read_namespace(NAMESPACE)):
+        core.create_namespace({"metadata": {"name": NAMESPACE}})
+    for manifest in manifests():
+        read, create = kinds[manifest["kind"]]
+        if not _found(lambda read=read: read("gateway", NAMESPACE)):
+            create(NAMESPACE, manifest)
+    view = GatewayView(address)
+    deadline = time.monotonic() + 180
+    while True:
+        try:
+            view.api("nobody").options()
+        except GatewayError:
+            assert time.monotonic() < deadline, "the gateway in the cluster does not answer"
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _found(read: Callable[[], object]) -> bool:
+    try:
+        read()
+    except ApiException as error:
+        if error.status != 404:
+            raise
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class GatewayView:
+    """The gateway as the tests see it, from outside the cluster."""
+
+    address: str
+    """host:port."""
+
+    def api(self, user: str) -> GatewayApi:
+        """The API as that user."""
+        text = b64encode(f"{user}:{PASSWORD}".encode()).decode()
+        return GatewayApi(Exchange(f"http://{self.address}"), Fixed(f"Basic {text}"))
+
+    def clusters(self, user: str) -> list[Cluster]:
+        """Every cluster that this user ever had, oldest first."""
+        api = self.api(user)
+        reports = api.call("GET", f"/api/v1/clusters/?status={STATUSES}", timeout=60)
+        found = [api.get(name, timeout=60) for name in reports]
+        return sorted((c for c in found if c is not None), key=lambda c: c.start_time or 0)
+
+    def alive(self, user: str) -> list[Cluster]:
+        """The clusters that would be leaks: PENDING or RUNNING."""
+        return [c for c in self.clusters(user) if c.status in (PENDING, RUNNING)]
