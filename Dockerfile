@@ -75,4 +75,6 @@ COPY --from=calrissian-environment /opt/calrissian /opt/calrissian
 ENV PATH=/opt/calrissian/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp
 USER 1000:1000
 WORKDIR /tmp
+# cwltool needs one place to write to, also where the root is read-only and nothing is mounted.
+VOLUME /tmp
 CMD ["calrissian"]

@@ -53,6 +53,9 @@ ETC = {
 }
 """What the C library reads."""
 
+SCRIPTS_AND_CACHES = shutil.ignore_patterns("__pycache__", "bin")
+"""Of the sources: the libraries' command lines are of no use without a shell."""
+
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 PACKAGE_RECORDS = "/var/lib/dpkg/status.d"
@@ -80,7 +83,7 @@ def main() -> None:
         root.add(path)
     packages = root.at(PACKAGES)
     for source in options.sources:
-        shutil.copytree(source, packages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, packages, dirs_exist_ok=True, ignore=SCRIPTS_AND_CACHES)
     for path in packages.rglob("*.so*"):
         for needed in shared_objects([path]):
             root.add(needed)

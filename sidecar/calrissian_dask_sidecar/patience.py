@@ -44,7 +44,9 @@ class Patience:
         pause = BACK_OFF[min(tries, len(BACK_OFF) - 1)]
         if time.monotonic() + pause > self.deadline:
             raise GatewayError(
-                f"timeout after {self.timeout} s: {failure}", failure.status
+                f"timeout after {self.timeout} s: {failure}: see whether the gateway runs and its"
+                " URL is right where the step runs, or raise gateway.provisionTimeout",
+                failure.status,
             ) from failure
         if tries == 0:
             self.say(f"tried again until it works or {self.timeout} s are over: {failure}")

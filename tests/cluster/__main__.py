@@ -14,6 +14,8 @@ def main() -> str | None:
         match sys.argv[1:]:
             case ["up"]:
                 made = environment.up()
+                for image, size in made.sizes.items():
+                    print(f"{size / 1e6:7.1f} MB  {image}")
                 print(f"kubectl --kubeconfig {made.kubeconfig} get pods --all-namespaces")
                 print(f"Dask Gateway: http://{made.gateway_address}")
             case ["down"]:

@@ -55,18 +55,23 @@ def present(image: str) -> bool:
     return succeeds("docker", "image", "inspect", image)
 
 
+def size(image: str) -> int:
+    """Bytes of an image."""
+    return int(call("docker", "image", "inspect", "--format", "{{.Size}}", image))
+
+
 def pulled(image: str) -> bool:
     """Whether the image is here or could be pulled."""
     return present(image) or succeeds("docker", "pull", "--quiet", image)
 
 
-def build(tag: str, target: str, dockerfile: Path, arguments: Mapping[str, str]) -> str:
-    """Build a target with the repository as context; what the build printed.
+def build(tag: str, target: str, dockerfile: Path, arguments: Mapping[str, str]) -> None:
+    """Build a target with the repository as context.
 
     The host's network, because the package registries are reached as this machine reaches them.
     """
     words = [f"--build-arg={name}={value}" for name, value in arguments.items()]
-    return call(
+    call(
         "docker", "build", "--network=host", f"--tag={tag}", f"--target={target}",
         f"--file={dockerfile}", *words, ROOT,
         timeout=1800, DOCKER_BUILDKIT="1" if buildkit() else "0",

@@ -18,8 +18,8 @@ class Environment:
 
     kubeconfig: str
     gateway_address: str
-    builds: dict[str, str]
-    """What each image's build printed."""
+    sizes: dict[str, int]
+    """Bytes of each image."""
 
     def core(self) -> client.CoreV1Api:
         """A client of its own for the Kubernetes API."""
@@ -28,10 +28,10 @@ class Environment:
 
 def up() -> Environment:
     """Make what is missing, use what is there."""
-    builds = images.build_all()
+    sizes = images.build_all()
     kind.up()
-    kind.load(list(builds))
-    environment = Environment(str(kind.KUBECONFIG), kind.gateway_address(), builds)
+    kind.load(list(sizes))
+    environment = Environment(str(kind.KUBECONFIG), kind.gateway_address(), sizes)
     core = environment.core()
     gateway.install(core, client.AppsV1Api(core.api_client), environment.gateway_address)
     return environment

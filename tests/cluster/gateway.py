@@ -12,6 +12,7 @@ from calrissian_dask_sidecar.credentials import Fixed
 from calrissian_dask_sidecar.errors import GatewayError
 from calrissian_dask_sidecar.gateway_api import PENDING, RUNNING, Cluster, GatewayApi
 from calrissian_dask_sidecar.http_exchange import Exchange
+from calrissian_dask_sidecar.patience import Patience
 from kubernetes.client import ApiException, AppsV1Api, CoreV1Api
 
 from tests.cluster.images import GATEWAY
@@ -42,7 +43,7 @@ c.ClusterConfig.worker_cmd = ["dask", "worker"]
 
 FAULTS = {{
     "none": {{}},
-    "pending": {{"scheduler_cmd": ["sleep", "3600"]}},
+    "pending": {{"scheduler_cmd": ["sh", "-c", "exec sleep 3600"]}},
     "failed": {{"scheduler_cmd": ["false"]}},
     "no-workers": {{"cluster_max_workers": 0}},
 }}
@@ -165,8 +166,10 @@ class GatewayView:
     def clusters(self, user: str) -> list[Cluster]:
         """Every cluster that this user ever had, oldest first."""
         api = self.api(user)
-        reports = api.call("GET", f"/api/v1/clusters/?status={STATUSES}", timeout=60)
-        found = [api.get(name, timeout=60) for name in reports]
+        patience = Patience(time.monotonic() + 60, 60, print)
+        path = f"/api/v1/clusters/?status={STATUSES}"
+        reports = patience.persist(lambda: api.call("GET", path, timeout=60))
+        found = [patience.persist(lambda name=name: api.get(name, timeout=60)) for name in reports]
         return sorted((c for c in found if c is not None), key=lambda c: c.start_time or 0)
 
     def alive(self, user: str) -> list[Cluster]:

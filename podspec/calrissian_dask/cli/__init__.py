@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from calrissian_dask import __version__
-from calrissian_dask.cli import local, mutate
+from calrissian_dask.cli import local, mutate, run
 
 __all__ = ["main"]
 
@@ -23,12 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["local"]:
         return local.run(words[1:], os.environ)
+    if words[:1] == ["run"]:
+        return run.run(words[1:])
     parser = argparse.ArgumentParser(
         prog="calrissian-dask",
         description="A Dask cluster for exactly as long as a CWL step runs.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("run", add_help=False, help="Calrissian: the same CWL on Kubernetes")
     local.add_command(commands)
     mutate.add_command(commands)
     options = parser.parse_args(words)

@@ -1,0 +1,69 @@
+"""What happens to a pod on its node: signals, kills, volumes, the kubelet, the sandbox, DNS."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tests.cluster.kind import on_node
+from tests.cluster.step_pods import StepPod
+
+EMPTY_DIRS = "/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/{volume}"
+"""Where the kubelet keeps them."""
+
+SANDBOXES = "/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes"
+"""Where containerd's CRI plugin keeps a sandbox' resolv.conf."""
+
+
+def kill(pod: StepPod, container: str, signal: str = "SIGKILL") -> None:
+    """Send a signal to the first process of a running container."""
+    status = pod.status(container)
+    assert "running" in status["state"], f"{container} does not run: {pod.describe()}"
+    identity = status["containerID"].removeprefix("containerd://")
+    on_node("ctr", "-n", "k8s.io", "tasks", "kill", "-s", signal, identity)
+
+
+def touch(pod: StepPod, name: str) -> None:
+    """Make a file in the tool's /tmp: tools of these tests wait for one."""
+    folder = EMPTY_DIRS.format(uid=pod.uid, volume="tmpdir")
+    on_node("touch", f"{folder}/{name}")
+
+
+def tool_wrote(pod: StepPod, name: str) -> bool:
+    """Whether the tool has made a file in its /tmp."""
+    folder = EMPTY_DIRS.format(uid=pod.uid, volume="tmpdir")
+    return on_node("bash", "-c", f"ls {folder}/{name} 2>/dev/null || true").strip() != ""
+
+
+def wait_wrote(pod: StepPod, name: str) -> None:
+    """Wait until the tool has made a file in its /tmp."""
+    pod.wait(f"file {name} of the tool", lambda: tool_wrote(pod, name))
+
+
+def restart_kubelet(pause: float = 0.0) -> None:
+    """Stop the kubelet, for so many seconds, and start it again."""
+    on_node("systemctl", "stop", "kubelet")
+    time.sleep(pause)
+    on_node("systemctl", "start", "kubelet")
+
+
+def sandbox(pod: StepPod) -> str:
+    """The id of the pod's sandbox container."""
+    listing = on_node("ctr", "-n", "k8s.io", "containers", "list", "-q",
+                      f"labels.\"io.kubernetes.pod.uid\"=={pod.uid}")  # fmt: skip
+    for identity in listing.split():
+        labels = json.loads(on_node("ctr", "-n", "k8s.io", "containers", "info", identity))["Labels"]
+        if labels.get("io.cri-containerd.kind") == "sandbox":
+            return identity
+    raise AssertionError(f"{pod.name} has no sandbox")
+
+
+def kill_sandbox(pod: StepPod) -> None:
+    """End the pod's pause process, as a crash of the runtime would."""
+    on_node("ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", sandbox(pod))
+
+
+def break_dns(pod: StepPod) -> None:
+    """Let the pod ask a name server that is not there: the file is mounted into every container."""
+    path = f"{SANDBOXES}/{sandbox(pod)}/resolv.conf"
+    on_node("bash", "-c", f"test -s {path} && echo 'nameserver 127.0.0.53' > {path}")
