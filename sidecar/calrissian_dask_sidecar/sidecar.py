@@ -17,22 +17,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Thread
-from typing import Any
 
 from calrissian_dask_sidecar.addresses import Addresses, start_refresh
 from calrissian_dask_sidecar.connection import Connection, ConnectionSource
-from calrissian_dask_sidecar.create_cluster import INTENT_SETTLED, owned
-from calrissian_dask_sidecar.errors import CalrissianDaskError, ConfigurationError, GatewayError
+from calrissian_dask_sidecar.errors import CalrissianDaskError, ConfigurationError
 from calrissian_dask_sidecar.forward import Forwarder, listen
 from calrissian_dask_sidecar.gateway_api import RUNNING, GatewayApi
 from calrissian_dask_sidecar.loopback_api import LoopbackApi
 from calrissian_dask_sidecar.program_settings import ProgramSettings
 from calrissian_dask_sidecar.release import Release, release_all
 from calrissian_dask_sidecar.state import State
+from calrissian_dask_sidecar.unanswered import find_unanswered, open_intent
 
 POLL = 0.02
 """Seconds between looks at the lock and the record while stopping."""
@@ -49,9 +48,6 @@ ASK_AGAIN = 10.0
 
 RELEASE_TIME = 5.0
 """Seconds of the budget that are kept for the stop itself."""
-
-LIST_AGAIN = 0.5
-"""Seconds between looks at the gateway's list for a cluster with our tag."""
 
 STALE = ("stopping", "up", "refused")
 """Files of an earlier sidecar in the same volume that would be mistaken for ours."""
@@ -121,27 +117,26 @@ class Sidecar:
     def finish(self) -> dict[str, object]:
         """Stop what this pod has at the gateway; the termination message. Takes `stop_timeout` at most."""
         self.stopping = True
-        until = time.monotonic() + self.settings.stop_timeout
+        began = time.monotonic()
+        until = began + self.settings.stop_timeout
         with suppress(OSError):
             self.state.write("stopping")
         self._await_name(until - RELEASE_TIME)
         results = self._release(until)
-        intent = self._open_intent()
-        if intent is None:
-            return self._message(results)
-        before, unknown = set(self.names), self._find_tagged(intent, until - RELEASE_TIME)
-        self.names -= before
-        message = self._message(results + self._release(until))
-        return {**message, "release pending": "unknown", "reason": unknown} if unknown else message
-
-    def _open_intent(self) -> dict[str, Any] | None:
-        """The intent of a POST of which nobody knows what became."""
-        if not self.state.present("intent"):
-            return None
-        intent = self.state.read("intent") or {}
-        record = self.state.read("cluster") or {}
-        answered = self.state.age(record) <= self.state.age(intent) if record else False
-        return None if answered else intent
+        unknown = None
+        intent = open_intent(self.state)
+        if intent is not None:
+            fresh, unknown = find_unanswered(
+                self.api,
+                intent,
+                self.state.age(intent),
+                self.settings.owner,
+                self.names,
+                until - RELEASE_TIME,
+            )
+            self.names = fresh
+            results += self._release(until)
+        return self._message(results, unknown) | {"seconds": round(time.monotonic() - began, 3)}
 
     def _release(self, until: float) -> list[Release]:
         record = self.state.read("cluster") or {}
@@ -153,15 +148,17 @@ class Sidecar:
             seen=bool(record.get("seen")),
         )
 
-    def _message(self, results: list[Release]) -> dict[str, object]:
+    def _message(self, results: list[Release], unknown: str | None) -> dict[str, object]:
         for result in results:
             self.say(f"cluster {result.name}: {result.words}")
-        pending = [result for result in results if not result.done]
+        pending = {result.name: result.words for result in results if not result.done}
+        if unknown:
+            pending["unknown"] = unknown
         if not pending:
             return {"stopped": [result.name for result in results]}
-        names = ", ".join(result.name for result in pending)
-        self.say(f"release pending: {names} ({pending[0].words})")
-        return {"release pending": names, "reason": pending[0].words}
+        names, reason = ", ".join(pending), next(reversed(pending.values()))
+        self.say(f"release pending: {names} ({reason})")
+        return {"release pending": names, "reason": reason}
 
     def _await_name(self, until: float) -> None:
         """Return when a name is recorded, or when no provision lives nor can begin any more."""
@@ -172,35 +169,6 @@ class Sidecar:
             if time.monotonic() > until:
                 return
             time.sleep(POLL)
-
-    def _find_tagged(self, intent: Mapping[str, Any], until: float) -> str | None:
-        """Look for the cluster that was asked for and never answered; what stays unknown, or None.
-
-        The listing that says "none" must have begun when the gateway would have acted already.
-        """
-        tag = intent.get("tag")
-        if not isinstance(tag, str):
-            unknown = (
-                "provision was killed while it asked for a cluster, and the gateway offers no"
-                " option for a tag: if a cluster was made, nobody here knows its name"
-            )
-            self.say(unknown)
-            return unknown
-        certain = time.monotonic() + INTENT_SETTLED - self.state.age(dict(intent))
-        words = "the gateway's list was not seen late enough to be certain"
-        while True:
-            began = time.monotonic()
-            try:
-                fresh = owned(self.api, tag, self.settings.owner) - self.names
-            except GatewayError as error:
-                words = str(error)
-            else:
-                self.names |= fresh
-                if fresh or began > certain:
-                    return None
-            if time.monotonic() > until:
-                return words
-            time.sleep(LIST_AGAIN)
 
     def _noted(self, source: ConnectionSource) -> Callable[[], Connection | None]:
         def get() -> Connection | None:

@@ -43,11 +43,37 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         environment.down()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was measured: sizes of images, the time line of a step's end."""
+    folder = _shared(terminalreporter.config)
+    if folder is None:
+        return
+    environment_file, time_line = folder / "environment.json", folder / "time-line.json"
+    if environment_file.exists():
+        terminalreporter.section("images")
+        for image, size in json.loads(environment_file.read_text())["sizes"].items():
+            terminalreporter.line(f"{size / 1e6:8.1f} MB  {image}")
+    if time_line.exists():
+        terminalreporter.section("the end of a step, median of five")
+        for line in json.loads(time_line.read_text()):
+            terminalreporter.line(line)
+
+
+def _shared(config: pytest.Config) -> Path | None:
+    """The folder of `shared_folder`, outside a test."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is None:
+        return None
+    base = Path(factory.getbasetemp())
+    return base.parent if hasattr(config, "workerinput") else base
+
+
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def shared_folder(request: pytest.FixtureRequest) -> Path:
     """A folder that all workers of this run see."""
-    base = tmp_path_factory.getbasetemp()
-    return base if worker_id == "master" else base.parent
+    folder = _shared(request.config)
+    assert folder is not None
+    return folder
 
 
 @contextmanager

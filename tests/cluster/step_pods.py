@@ -36,6 +36,7 @@ REQUIREMENT = {
 SECRET = "dask-gateway"
 
 CREATED = "dask-test-"
+"""What the names of namespaces begin with."""
 
 
 def settings(**changes: Any) -> Settings:
@@ -126,6 +127,12 @@ class Namespace:
     def clusters(self) -> list[Cluster]:
         """Every cluster that was made for this namespace."""
         return self.gateway.clusters(self.user)
+
+    def stop_time(self, name: str) -> float | None:
+        """When a cluster's processes had ended, in seconds of the epoch."""
+        report = self.gateway.api(self.user).call("GET", f"/api/v1/clusters/{name}")
+        stopped = report.get("stop_time")
+        return stopped / 1000 if stopped else None
 
     def watch(self) -> None:
         """Follow the pods until the namespace is no longer needed."""

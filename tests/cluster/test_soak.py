@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from calrissian_dask.containers import PROVISION
+from calrissian_dask.containers import PROVISION, SIDECAR
 
 from tests.cluster import node
 from tests.cluster.step_pods import Namespace, StepPod, python, settings, step
 from tests.cluster.test_tool_end import COMPUTE, OOM
 
 AT_ONCE = 8
+"""Steps side by side; more would only wait for the two cores of a small machine."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,20 @@ def _kill_provision(pod: StepPod, chance: random.Random) -> None:
             assert "not found" in str(error) or "does not run" in str(error), error
 
 
+def _kill_sidecar(pod: StepPod, chance: random.Random) -> None:
+    """While the tool works: the kubelet starts it again long before the tool's end."""
+    pod.wait_running("main")
+    time.sleep(chance.uniform(0, 2))
+    node.kill(pod, SIDECAR)
+
+
+def _evict(pod: StepPod, chance: random.Random) -> None:
+    pod.wait_running("main")
+    time.sleep(chance.uniform(0, 1))
+    eviction = {"metadata": {"name": pod.name, "namespace": pod.namespace.name}}
+    pod.namespace.core.create_namespaced_pod_eviction(pod.name, pod.namespace.name, eviction)
+
+
 WAITS = "trap 'exit 143' TERM; i=0; while [ $i -lt 50 ]; do sleep 0.1; i=$((i+1)); done"
 
 ENDS = {
@@ -57,6 +72,8 @@ ENDS = {
         "trap '' TERM; sleep 12", frozenset({None, 0, 137}), act=_delete
     ),
     "loses its provision": End("exit 4", frozenset({None, 4}), act=_kill_provision),
+    "loses its sidecar": End("sleep 20; exit 6", frozenset({6}), act=_kill_sidecar),
+    "is evicted": End(WAITS, frozenset({None, 0, 143}), act=_evict),
     "gets no cluster": End("exit 9", frozenset({None}), fault="failed"),
     "is at once over": End("true", frozenset({0})),
 }
