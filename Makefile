@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench soak requirements clean
+.PHONY: help demo test test-cluster cluster-up cluster-down lint format bench soak soak-cluster requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## /  make \1\t/' | expand -t 24
@@ -45,7 +45,32 @@ ifeq ($(PYTHON_CALRISSIAN),)
 else
 	.venv-calrissian/bin/python -m pytest -q tests/calrissian tests/podspec
 endif
-	$(BIN)/pytest -q -n 2 tests --ignore tests/podspec --ignore tests/calrissian
+	$(BIN)/pytest -q -n 2 tests --ignore tests/podspec --ignore tests/calrissian --ignore tests/cluster
+	$(MAKE) --no-print-directory test-cluster
+
+# One process per waiting pod, about; more would only wait for the cores of a small machine.
+CLUSTER_WORKERS ?= 6
+# CI sets it: there, a machine on which the suite cannot run is a failure.
+CLUSTER_REQUIRED ?=
+
+test-cluster: .venv/.made ## the suite on a real Kubernetes: kind, in the Docker that runs here or in one of its own
+	@tests/kind/docker.sh running && kept=yes; \
+	if tests/kind/docker.sh up; then \
+	  $(BIN)/pytest -q -n $(CLUSTER_WORKERS) tests/cluster; code=$$?; \
+	  [ -n "$$kept" ] || tests/kind/docker.sh down; \
+	  exit $$code; \
+	else \
+	  echo 'Not run: the suite on a real Kubernetes (tests/cluster), for the reason above.'; \
+	  [ -z "$(CLUSTER_REQUIRED)" ]; \
+	fi
+
+cluster-up: .venv/.made ## keep a Docker, a kind cluster and a Dask Gateway running for pytest tests/cluster
+	tests/kind/docker.sh up
+	$(BIN)/python -m tests.cluster up
+
+cluster-down: .venv/.made ## delete that cluster and its images; end the Docker, if cluster-up started it
+	! tests/kind/docker.sh running || $(BIN)/python -m tests.cluster down
+	tests/kind/docker.sh down
 
 demo: .venv/.made ## hillshade and slopes of the Jacksboro fault, by CWL on a Dask cluster of this machine
 	@elevation=$$($(BIN)/python -c 'import matplotlib; print(matplotlib.get_data_path())')/sample_data/jacksboro_fault_dem.npz \
@@ -56,7 +81,8 @@ demo: .venv/.made ## hillshade and slopes of the Jacksboro fault, by CWL on a Da
 lint: .venv/.made ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy podspec sidecar tests benchmarks
+	$(BIN)/mypy podspec sidecar tests benchmarks image
+	$(BIN)/hadolint Dockerfile tests/cluster/images/Dockerfile
 	$(BIN)/lint-imports
 
 format: .venv/.made ## let ruff rewrite the sources
@@ -65,6 +91,9 @@ format: .venv/.made ## let ruff rewrite the sources
 
 bench: .venv/.made ## ratios measured side by side: provision, stop, memory, forwarder, mutate_pod
 	$(BIN)/python -m benchmarks
+
+soak-cluster: .venv/.made ## 1000 steps with random ends on the kind cluster of `make cluster-up` (100 in `make test`)
+	$(BIN)/pytest -q -s -m soak --keep-cluster --soak-pods 1000 tests/cluster
 
 soak: .venv/.made ## 300 rounds of random kills (30 in `make test`)
 	$(BIN)/pytest -m soak --rounds 300 tests/sidecar/test_random_kills.py

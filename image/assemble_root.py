@@ -29,10 +29,10 @@ PACKAGES = "/opt/calrissian-dask"
 STDLIB = Path(os.path.realpath(sysconfig.get_path("stdlib")))
 
 UNUSED = {
-    "distutils", "doctest", "ensurepip", "idlelib", "lib2to3", "pdb", "pydoc", "pydoc_data", "test", "tkinter",
-    "turtledemo", "unittest",
+    "distutils", "doctest", "ensurepip", "idlelib", "lib2to3", "pdb", "pydoc", "pydoc_data", "test",
+    "tkinter", "turtledemo", "unittest",
 }  # fmt: skip
-"""Parts of the standard library that are for developing; some modules import them for their own tests only."""
+"""Parts of the standard library that are for developing; some modules import them for their own tests."""
 
 NEEDED_BY_LIBRARIES = {"unittest", "pdb", "distutils"}
 """Of these, what third-party libraries import nevertheless."""
@@ -47,8 +47,8 @@ USER = 47315
 """The uid and gid of the image; the same as the default of settings.security."""
 
 ETC = {
-    "passwd": "root:x:0:0:root:/:/nologin\ncalrissian-dask:x:{0}:{0}::/:/nologin\n".format(USER),
-    "group": "root:x:0:\ncalrissian-dask:x:{0}:\n".format(USER),
+    "passwd": f"root:x:0:0:root:/:/nologin\ncalrissian-dask:x:{USER}:{USER}::/:/nologin\n",
+    "group": f"root:x:0:\ncalrissian-dask:x:{USER}:\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
 """What the C library reads."""
@@ -89,11 +89,17 @@ def main() -> None:
             root.add(needed)
     for name, text in ETC.items():
         root.write(f"/etc/{name}", text)
-    root.write(f"/usr/local/bin/{options.package.replace('_', '-')}", script(interpreter, options.package), 0o755)
+    root.write(
+        f"/usr/local/bin/{options.package.replace('_', '-')}",
+        script(interpreter, options.package),
+        0o755,
+    )
     for package, record in debian_packages(root.copied):
         root.write(f"{PACKAGE_RECORDS}/{package}", record)
     compile_all(root)
-    print(f"{options.package}: {root.size() / 1e6:.1f} MB, {len(library)} files of the standard library")
+    print(
+        f"{options.package}: {root.size() / 1e6:.1f} MB, {len(library)} files of the standard library"
+    )
 
 
 class Root:
@@ -135,7 +141,9 @@ class Root:
 
     def size(self) -> int:
         """Bytes of all files."""
-        return sum(p.stat().st_size for p in self.folder.rglob("*") if p.is_file() and not p.is_symlink())
+        return sum(
+            p.stat().st_size for p in self.folder.rglob("*") if p.is_file() and not p.is_symlink()
+        )
 
 
 def imported(sources: Path, package: str) -> Iterator[Path]:
@@ -159,7 +167,7 @@ def imported(sources: Path, package: str) -> Iterator[Path]:
     # os.py is also the landmark by which an interpreter knows its home.
     yield STDLIB / "os.py"
     for module in finder.modules.values():
-        path = Path(os.path.realpath(module.__file__ or "/"))
+        path = Path(os.path.realpath(getattr(module, "__file__", None) or "/"))
         if path.is_relative_to(STDLIB) and path.name != "os.py":
             yield path
 
@@ -195,9 +203,13 @@ def debian_packages(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         return
     # Before the merged /usr a file was packed as /lib/..., and is so recorded.
     names = {name for path in paths for name in (path, path.removeprefix("/usr"))}
-    listing = subprocess.run([query, "--search", *sorted(names)], check=False, capture_output=True, text=True)
+    listing = subprocess.run(
+        [query, "--search", *sorted(names)], check=False, capture_output=True, text=True
+    )
     for package in sorted({line.split(":")[0] for line in listing.stdout.splitlines()}):
-        record = subprocess.run([query, "--status", package], check=True, capture_output=True, text=True)
+        record = subprocess.run(
+            [query, "--status", package], check=True, capture_output=True, text=True
+        )
         yield package, record.stdout
 
 

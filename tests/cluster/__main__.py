@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.cluster import environment, kind
+from tests.cluster import environment
 from tests.cluster.engine import CommandFailedError
 
 

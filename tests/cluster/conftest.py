@@ -24,10 +24,18 @@ NamespaceMaker = Callable[..., Namespace]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark ours; the longest first, those that need the node for themselves last."""
     here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.cluster)
+    ours = [item for item in items if here in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.cluster)
+    items.sort(key=lambda item: (item in ours) * (1 + _order(item)))
+
+
+def _order(item: pytest.Item) -> int:
+    if item.get_closest_marker("alone"):
+        return 2
+    return 0 if item.get_closest_marker("soak") else 1
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -114,8 +122,7 @@ def make_namespace(
 
         def make(**labels: str) -> Namespace:
             name = f"{step_pods.CREATED}{secrets.token_hex(4)}"
-            core = cluster.core()
-            entered = step_pods.namespace(core, gateway_view, name, **labels)
+            entered = step_pods.namespace(cluster.api(), gateway_view, name, **labels)
             made.append(stack.enter_context(entered))
             return made[-1]
 
@@ -133,8 +140,6 @@ def ns(make_namespace: NamespaceMaker) -> Namespace:
     return make_namespace()
 
 
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
@@ -145,7 +150,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def node_peace(request: pytest.FixtureRequest, shared_folder: Path) -> Iterator[None]:
-    """Tests that disturb the whole node (marker `disturbs_node`) run while no other does."""
-    alone = request.node.get_closest_marker("disturbs_node") is not None
+    """Tests that need the node for themselves (marker `alone`) run while no other does."""
+    alone = request.node.get_closest_marker("alone") is not None
     with locked(shared_folder / "node.lock", shared=not alone):
         yield

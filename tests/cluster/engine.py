@@ -23,9 +23,9 @@ def call(*words: str | Path, timeout: float = 600, **environment: str) -> str:
     done = subprocess.run(
         [str(word) for word in words],
         env={**os.environ, **environment},
+        check=False,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         errors="replace",
         timeout=timeout,

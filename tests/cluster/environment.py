@@ -1,15 +1,14 @@
 """All that the suite needs, made once: images, kind cluster, gateway.
 
-    python -m tests.cluster up | down
+python -m tests.cluster up | down
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubernetes import client, config
-
 from tests.cluster import gateway, images, kind
+from tests.cluster.kubernetes_api import KubernetesApi
 
 
 @dataclass(frozen=True)
@@ -21,9 +20,9 @@ class Environment:
     sizes: dict[str, int]
     """Bytes of each image."""
 
-    def core(self) -> client.CoreV1Api:
+    def api(self) -> KubernetesApi:
         """A client of its own for the Kubernetes API."""
-        return client.CoreV1Api(config.new_client_from_config(self.kubeconfig))
+        return KubernetesApi(self.kubeconfig)
 
 
 def up() -> Environment:
@@ -32,8 +31,7 @@ def up() -> Environment:
     kind.up()
     kind.load(list(sizes))
     environment = Environment(str(kind.KUBECONFIG), kind.gateway_address(), sizes)
-    core = environment.core()
-    gateway.install(core, client.AppsV1Api(core.api_client), environment.gateway_address)
+    gateway.install(environment.api(), environment.gateway_address)
     return environment
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from calrissian_dask_sidecar.credentials import Fixed
@@ -13,10 +13,10 @@ from calrissian_dask_sidecar.errors import GatewayError
 from calrissian_dask_sidecar.gateway_api import PENDING, RUNNING, Cluster, GatewayApi
 from calrissian_dask_sidecar.http_exchange import Exchange
 from calrissian_dask_sidecar.patience import Patience
-from kubernetes.client import ApiException, AppsV1Api, CoreV1Api
 
 from tests.cluster.images import GATEWAY
 from tests.cluster.kind import NODE_PORT
+from tests.cluster.kubernetes_api import KubernetesApi
 
 NAMESPACE = "dask-gateway"
 PASSWORD = "clu5ter-s3cret"
@@ -63,8 +63,8 @@ c.Backend.cluster_options = Options(
 """`fault` is ours: what a gateway may do to a cluster, chosen by gateway.extraOptions."""
 
 
-def manifests() -> list[dict[str, Any]]:
-    """The gateway's objects."""
+def manifests() -> dict[str, dict[str, Any]]:
+    """The gateway's objects by kind; each is named `gateway`."""
     labels = {"app": "gateway"}
     container = {
         "name": "gateway",
@@ -96,39 +96,26 @@ def manifests() -> list[dict[str, Any]]:
             ],
         },
     }
-    named = {"metadata": {"name": "gateway"}}
-    return [
-        named | {"kind": "ConfigMap", "data": {"dask_gateway_config.py": CONFIG}},
-        named
-        | {
-            "kind": "Service",
-            "spec": {
-                "type": "NodePort",
-                "selector": labels,
-                "ports": [{"port": 8000, "nodePort": NODE_PORT}],
-            },
-        },
-        named
-        | {
-            "kind": "Deployment",
-            "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod},
-        },
-    ]
-
-
-def install(core: CoreV1Api, apps: AppsV1Api, address: str) -> None:
-    """Create the gateway's objects where they are missing, and wait until it answers."""
-    kinds = {
-        "ConfigMap": (core.read_namespaced_config_map, core.create_namespaced_config_map),
-        "Service": (core.read_namespaced_service, core.create_namespaced_service),
-        "Deployment": (apps.read_namespaced_deployment, apps.create_namespaced_deployment),
+    service = {
+        "type": "NodePort",
+        "selector": labels,
+        "ports": [{"port": 8000, "nodePort": NODE_PORT}],
     }
-    if not _found(lambda: core.read_namespace(NAMESPACE)):
-        core.create_namespace({"metadata": {"name": NAMESPACE}})
-    for manifest in manifests():
-        read, create = kinds[manifest["kind"]]
-        if not _found(lambda read=read: read("gateway", NAMESPACE)):
-            create(NAMESPACE, manifest)
+    deployment = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
+    return {
+        "ConfigMap": {"data": {"dask_gateway_config.py": CONFIG}},
+        "Service": {"spec": service},
+        "Deployment": {"spec": deployment},
+    }
+
+
+def install(api: KubernetesApi, address: str) -> None:
+    """Create the gateway's objects where they are missing, and wait until it answers."""
+    if api.read("Namespace", NAMESPACE) is None:
+        api.create("Namespace", {"metadata": {"name": NAMESPACE}})
+    for kind, body in manifests().items():
+        if api.read(kind, "gateway", NAMESPACE) is None:
+            api.create(kind, {"metadata": {"name": "gateway"}, **body}, NAMESPACE)
     view = GatewayView(address)
     deadline = time.monotonic() + 180
     while True:
@@ -139,16 +126,6 @@ def install(core: CoreV1Api, apps: AppsV1Api, address: str) -> None:
             time.sleep(0.5)
         else:
             return
-
-
-def _found(read: Callable[[], object]) -> bool:
-    try:
-        read()
-    except ApiException as error:
-        if error.status != 404:
-            raise
-        return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -169,7 +146,7 @@ class GatewayView:
         patience = Patience(time.monotonic() + 60, 60, print)
         path = f"/api/v1/clusters/?status={STATUSES}"
         reports = patience.persist(lambda: api.call("GET", path, timeout=60))
-        found = [patience.persist(lambda name=name: api.get(name, timeout=60)) for name in reports]
+        found = [patience.persist(partial(api.get, name, timeout=60)) for name in reports]
         return sorted((c for c in found if c is not None), key=lambda c: c.start_time or 0)
 
     def alive(self, user: str) -> list[Cluster]:

@@ -49,10 +49,12 @@ def restart_kubelet(pause: float = 0.0) -> None:
 
 def sandbox(pod: StepPod) -> str:
     """The id of the pod's sandbox container."""
-    listing = on_node("ctr", "-n", "k8s.io", "containers", "list", "-q",
-                      f"labels.\"io.kubernetes.pod.uid\"=={pod.uid}")  # fmt: skip
+    wanted = f'labels."io.kubernetes.pod.uid"=={pod.uid}'
+    listing = on_node("ctr", "-n", "k8s.io", "containers", "list", "-q", wanted)
     for identity in listing.split():
-        labels = json.loads(on_node("ctr", "-n", "k8s.io", "containers", "info", identity))["Labels"]
+        labels = json.loads(on_node("ctr", "-n", "k8s.io", "containers", "info", identity))[
+            "Labels"
+        ]
         if labels.get("io.cri-containerd.kind") == "sandbox":
             return identity
     raise AssertionError(f"{pod.name} has no sandbox")

@@ -15,12 +15,11 @@ from calrissian_dask.containers import PROVISION, SIDECAR
 from calrissian_dask.mutation import mutate_pod
 from calrissian_dask.settings import Settings, parse_settings
 from calrissian_dask_sidecar.gateway_api import Cluster
-from kubernetes.client import ApiException, CoreV1Api
-from kubernetes.watch import Watch
 
 from tests.cluster.gateway import PASSWORD, URL, GatewayView
 from tests.cluster.images import SIDECAR as SIDECAR_IMAGE
 from tests.cluster.images import TOOL
+from tests.cluster.kubernetes_api import DynamicApiError, KubernetesApi
 
 HANG = 180.0
 """Seconds after which a pod that has not come so far is taken for hung; two cores serve many pods."""
@@ -91,7 +90,7 @@ class Namespace:
     """A namespace of one test, with its own gateway user, and a watch on its pods."""
 
     name: str
-    core: CoreV1Api
+    api: KubernetesApi
     gateway: GatewayView
     history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Every state of every pod, by name, as the API server told it; a deletion is told last."""
@@ -106,8 +105,8 @@ class Namespace:
 
     def create(self, pod: dict[str, Any]) -> StepPod:
         """Create a pod as it is."""
-        made = self.core.create_namespaced_pod(self.name, pod)
-        return StepPod(self, made.metadata.name, made.metadata.uid)
+        made = self.api.create("Pod", pod, self.name)["metadata"]
+        return StepPod(self, made["name"], made["uid"])
 
     def run(
         self,
@@ -137,11 +136,9 @@ class Namespace:
     def watch(self) -> None:
         """Follow the pods until the namespace is no longer needed."""
         while not self.ended:
-            with suppress(ApiException):
-                for event in Watch().stream(
-                    self.core.list_namespaced_pod, self.name, timeout_seconds=60
-                ):
-                    self._note(event["type"], event["raw_object"])
+            with suppress(DynamicApiError, OSError):
+                for kind, pod in self.api.watch("Pod", self.name, seconds=60):
+                    self._note(kind, pod)
                     if self.ended:
                         return
 
@@ -241,28 +238,29 @@ class StepPod:
                         return dict(json.loads(text))
         return {}
 
-    def log(self, container: str = "main", *, timestamps: bool = False, previous: bool = False) -> str:
+    def log(self, container: str = "main", *, timestamps: bool = False) -> str:
         """What a container has said; empty where there is nothing to read (yet, or any more)."""
         try:
-            raw = self.namespace.core.read_namespaced_pod_log(
-                self.name, self.namespace.name, container=container,
-                timestamps=timestamps, previous=previous, _preload_content=False,
-            )  # fmt: skip
-        except ApiException:
+            return self.namespace.api.log(
+                self.name, self.namespace.name, container, timestamps=timestamps
+            )
+        except DynamicApiError:
             return ""
-        return bytes(raw.data).decode(errors="replace")
 
     def delete(self, grace: int | None = None) -> None:
         """Ask for the pod's deletion."""
-        with suppress(ApiException):
-            self.namespace.core.delete_namespaced_pod(
-                self.name, self.namespace.name, grace_period_seconds=grace
-            )
+        self.namespace.api.delete("Pod", self.name, self.namespace.name, grace)
+
+    def evict(self) -> None:
+        """Evict the pod through the API."""
+        self.namespace.api.evict(self.name, self.namespace.name)
 
     def describe(self) -> str:
         """What a failure's reader wants to know."""
         status = self.now.get("status", {})
-        words = [f"{self.name}: {status.get('phase')} {status.get('reason', '')} {status.get('message', '')}"]
+        words = [
+            f"{self.name}: {status.get('phase')} {status.get('reason', '')} {status.get('message', '')}"
+        ]
         for container in (SIDECAR, PROVISION, "main"):
             words.append(f"  {container}: {json.dumps(self.state(container))}")
             words += [f"    | {line}" for line in self.log(container).splitlines()[-15:]]
@@ -270,17 +268,18 @@ class StepPod:
 
 
 @contextmanager
-def namespace(core: CoreV1Api, gateway: GatewayView, name: str, **labels: str) -> Iterator[Namespace]:
+def namespace(
+    api: KubernetesApi, gateway: GatewayView, name: str, **labels: str
+) -> Iterator[Namespace]:
     """A namespace with the gateway's Secret, deleted at the end."""
-    body = {"metadata": {"name": name, "labels": {"calrissian-dask-test": "true", **labels}}}
-    core.create_namespace(body)
-    secret = {"metadata": {"name": SECRET}, "stringData": {"password": PASSWORD}}
-    core.create_namespaced_secret(name, secret)
-    made = Namespace(name, core, gateway)
+    marked = {"calrissian-dask-test": "true", **labels}
+    api.create("Namespace", {"metadata": {"name": name, "labels": marked}})
+    api.create("Secret", {"metadata": {"name": SECRET}, "stringData": {"password": PASSWORD}}, name)
+    made = Namespace(name, api, gateway)
     threading.Thread(target=made.watch, daemon=True).start()
     try:
         yield made
     finally:
         made.ended = True
-        with suppress(ApiException):
-            core.delete_namespace(name, grace_period_seconds=0)
+        with suppress(DynamicApiError):
+            api.delete("Namespace", name)

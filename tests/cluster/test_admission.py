@@ -49,9 +49,7 @@ def test_t84_resource_quota_on_requests_and_limits(ns: Namespace) -> None:
         "requests.cpu": "400m", "requests.memory": "600Mi",
         "limits.cpu": "4", "limits.memory": "1Gi", "pods": "3",
     }  # fmt: skip
-    ns.core.create_namespaced_resource_quota(
-        ns.name, {"metadata": {"name": "quota"}, "spec": {"hard": hard}}
-    )
+    ns.api.create("ResourceQuota", {"metadata": {"name": "quota"}, "spec": {"hard": hard}}, ns.name)
     computes(ns)
 
 
@@ -64,9 +62,8 @@ def test_t84_limit_range(ns: Namespace) -> None:
         "default": {"cpu": "1", "memory": "256Mi"},
         "defaultRequest": {"cpu": "10m", "memory": "32Mi"},
     }
-    ns.core.create_namespaced_limit_range(
-        ns.name, {"metadata": {"name": "limits"}, "spec": {"limits": [limit]}}
-    )
+    limits = {"metadata": {"name": "limits"}, "spec": {"limits": [limit]}}
+    ns.api.create("LimitRange", limits, ns.name)
     computes(ns)
 
 

@@ -85,8 +85,7 @@ def test_t44_active_deadline(ns: Namespace) -> None:
 
 def test_t44_evicted_through_the_api(ns: Namespace) -> None:
     pod = computing(ns)
-    eviction = {"metadata": {"name": pod.name, "namespace": ns.name}}
-    ns.core.create_namespaced_pod_eviction(pod.name, ns.name, eviction)
+    pod.evict()
     no_leak(ns, pod)
 
 
@@ -103,7 +102,7 @@ def test_t37_evicted_for_its_storage(ns: Namespace) -> None:
 def test_t61_the_namespace_is_deleted(ns: Namespace) -> None:
     pod = computing(ns)
     waiting = pending(ns)
-    ns.core.delete_namespace(ns.name)
+    ns.api.delete("Namespace", ns.name)
     pod.wait_gone()
     waiting.wait_gone()
     assert ns.alive() == []

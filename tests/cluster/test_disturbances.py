@@ -8,6 +8,7 @@ from calrissian_dask_sidecar.gateway_api import RUNNING
 
 from tests.cluster import node
 from tests.cluster.gateway import NAMESPACE
+from tests.cluster.kind import on_node
 from tests.cluster.step_pods import Namespace, StepPod, python, settings, step
 
 TOLD = "touch /tmp/first; while ! [ -e /tmp/go ]; do sleep 0.1; done; exit 7"
@@ -31,7 +32,7 @@ def running(ns: Namespace, line: str = TOLD, **changes: object) -> StepPod:
     return pod
 
 
-@pytest.mark.disturbs_node
+@pytest.mark.alone
 def test_t45_kubelet_restarts_while_the_tool_computes(ns: Namespace) -> None:
     pod = running(ns, python(COMPUTES_UNTIL_TOLD))
     node.restart_kubelet(pause=3)
@@ -42,7 +43,7 @@ def test_t45_kubelet_restarts_while_the_tool_computes(ns: Namespace) -> None:
     assert ns.alive() == []
 
 
-@pytest.mark.disturbs_node
+@pytest.mark.alone
 def test_t45_kubelet_restarts_during_termination(ns: Namespace) -> None:
     pod = running(ns, "trap '' TERM; " + TOLD)
     pod.delete(20)
@@ -54,16 +55,16 @@ def test_t45_kubelet_restarts_during_termination(ns: Namespace) -> None:
     assert ns.alive() == []
 
 
-@pytest.mark.disturbs_node
+@pytest.mark.alone
 def test_t45_tool_ends_while_the_kubelet_is_down(ns: Namespace) -> None:
     pod = running(ns)
-    node.on_node("systemctl", "stop", "kubelet")
+    on_node("systemctl", "stop", "kubelet")
     try:
         node.touch(pod, "go")
         # Nobody but the kubelet ends a pod: the cluster lives until it is back.
         assert [c.status for c in ns.alive()] == [RUNNING]
     finally:
-        node.on_node("systemctl", "start", "kubelet")
+        on_node("systemctl", "start", "kubelet")
     pod.wait_ended()
     assert pod.exit_code() == 7
     assert ns.alive() == []
@@ -114,10 +115,9 @@ class OwnRoute:
     def __init__(self, ns: Namespace) -> None:
         self.ns = ns
         spec = {"ports": [{"name": "http", "port": 8000}]}
-        service = {"metadata": {"name": "gateway"}, "spec": spec}
-        ns.core.create_namespaced_service(ns.name, service)
-        (pod,) = ns.core.list_namespaced_pod(NAMESPACE, label_selector="app=gateway").items
-        self.address = pod.status.pod_ip
+        ns.api.create("Service", {"metadata": {"name": "gateway"}, "spec": spec}, ns.name)
+        (pod,) = ns.api.list("Pod", NAMESPACE, "app=gateway")
+        self.address = pod["status"]["podIP"]
         self.open()
 
     @property
@@ -125,12 +125,16 @@ class OwnRoute:
         return f"http://gateway.{self.ns.name}.svc.cluster.local:8000"
 
     def open(self) -> None:
-        subset = {"addresses": [{"ip": self.address}], "ports": [{"name": "http", "port": 8000}]}
-        endpoints = {"metadata": {"name": "gateway"}, "subsets": [subset]}
-        self.ns.core.create_namespaced_endpoints(self.ns.name, endpoints)
+        slice_of_one = {
+            "metadata": {"name": "gateway", "labels": {"kubernetes.io/service-name": "gateway"}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [self.address]}],
+            "ports": [{"name": "http", "port": 8000}],
+        }
+        self.ns.api.create("EndpointSlice", slice_of_one, self.ns.name)
 
     def close(self) -> None:
-        self.ns.core.delete_namespaced_endpoints("gateway", self.ns.name)
+        self.ns.api.delete("EndpointSlice", "gateway", self.ns.name)
 
 
 def test_t34_the_gateway_is_back_within_the_grace(ns: Namespace) -> None:

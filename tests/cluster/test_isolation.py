@@ -12,6 +12,7 @@ from calrissian_dask.mutation import mutate_pod
 from tests.cluster import node
 from tests.cluster.gateway import PASSWORD
 from tests.cluster.images import GATEWAY
+from tests.cluster.kind import on_node
 from tests.cluster.step_pods import REQUIREMENT, Namespace, python, settings, step
 from tests.cluster.test_disturbances import TOLD
 
@@ -116,14 +117,14 @@ def test_t90_no_service_account_token_in_ours(ns: Namespace) -> None:
     node.wait_wrote(pod, "first")
     spec = pod.now["spec"]
     mounts = {
-        c["name"]: [m["name"] for m in c["volumeMounts"] if m["mountPath"].endswith("serviceaccount")]
+        c["name"]: [
+            m["name"] for m in c["volumeMounts"] if m["mountPath"].endswith("serviceaccount")
+        ]
         for c in [*spec["initContainers"], *spec["containers"]]
     }
     assert mounts[SIDECAR] == mounts[PROVISION] == ["dask-no-token"]
     assert mounts["main"][0].startswith("kube-api-access")
-    masked = node.on_node(
-        "ls", "-A", node.EMPTY_DIRS.format(uid=pod.uid, volume="dask-no-token")
-    )
+    masked = on_node("ls", "-A", node.EMPTY_DIRS.format(uid=pod.uid, volume="dask-no-token"))
     assert masked == ""
     node.touch(pod, "go")
     pod.wait_ended()

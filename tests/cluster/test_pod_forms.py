@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from calrissian_dask.annotations import CONTAINER
+from calrissian_dask.annotations import CONTAINER, annotate
 from calrissian_dask.containers import SIDECAR
-from kubernetes.client import BatchV1Api
+from calrissian_dask.mutation import mutate_pod
 
 from tests.cluster import node
 from tests.cluster.images import SHELLLESS, TOOL
-from tests.cluster.step_pods import Namespace, python, step
+from tests.cluster.step_pods import HANG, REQUIREMENT, Namespace, python, settings, step
 from tests.cluster.test_disturbances import TOLD
 from tests.cluster.test_tool_end import COMPUTE
+from tests.pod_processes import wait_until
 
 
 def test_command_that_is_not_a_shell(ns: Namespace) -> None:
@@ -46,7 +47,9 @@ def test_two_containers(ns: Namespace, first: str) -> None:
         "image": TOOL,
         "imagePullPolicy": "Never",
         "command": ["/bin/sh", "-c"],
-        "args": ["[ -z $DASK_SCHEDULER_ADDRESS ] || exit 9; while ! [ -e /tmp/other ]; do sleep 0.1; done"],
+        "args": [
+            "[ -z $DASK_SCHEDULER_ADDRESS ] || exit 9; while ! [ -e /tmp/other ]; do sleep 0.1; done"
+        ],
         "volumeMounts": [{"name": "tmpdir", "mountPath": "/tmp"}],
     }
     pod_spec = step(TOLD)
@@ -78,34 +81,16 @@ def test_job_that_runs_its_tool_again(ns: Namespace) -> None:
 
 
 def test_job(ns: Namespace) -> None:
-    """A Job's template is mutated like a pod; its own back-off makes a new pod, with a new cluster."""
-    from calrissian_dask.annotations import annotate
-    from calrissian_dask.mutation import mutate_pod
-
-    from tests.cluster.step_pods import REQUIREMENT, settings
-
-    template = mutate_pod(annotate(step("exit 5"), REQUIREMENT, None), settings())
-    job = {
-        "metadata": {"name": "job"},
-        "spec": {
-            "backoffLimit": 1,
-            "template": {"metadata": template["metadata"], "spec": template["spec"]},
-        },
-    }
-    batch = BatchV1Api(ns.core.api_client)
-    job["spec"]["template"]["metadata"].pop("generateName")  # type: ignore[index]
-    batch.create_namespaced_job(ns.name, job)
-    deadline = 180
+    """A Job's template is mutated like a pod; its back-off makes a new pod, with a new cluster."""
+    made = mutate_pod(annotate(step("exit 5"), REQUIREMENT, None), settings())
+    metadata = {key: made["metadata"][key] for key in ("labels", "annotations")}
+    spec = {"backoffLimit": 1, "template": {"metadata": metadata, "spec": made["spec"]}}
+    ns.api.create("Job", {"metadata": {"name": "job"}, "spec": spec}, ns.name)
 
     def failed() -> bool:
-        status = batch.read_namespaced_job(ns.name, "job") if False else batch.read_namespaced_job("job", ns.name)
-        return any(c.type == "Failed" for c in status.status.conditions or [])
+        status = (ns.api.read("Job", "job", ns.name) or {}).get("status", {})
+        return any(c["type"] == "Failed" for c in status.get("conditions") or [])
 
-    import time
-
-    until = time.monotonic() + deadline
-    while not failed():
-        assert time.monotonic() < until
-        time.sleep(0.5)
+    wait_until(failed, timeout=HANG)
     assert len(ns.clusters()) == 2
     assert ns.alive() == []

@@ -53,7 +53,7 @@ def test_provision_fails(ns: Namespace, name: str) -> None:
     failure = FAILURES[name]
     if failure.password is not None:
         secret = {"stringData": {"password": failure.password}}
-        ns.core.patch_namespaced_secret(SECRET, ns.name, secret)
+        ns.api.patch("Secret", SECRET, secret, ns.name)
     pod = ns.run(step("echo never"), settings(gateway=failure.gateway))
     pod.wait_ended()
     assert failure.sentence in pod.message(PROVISION)["error"], pod.describe()
@@ -118,9 +118,7 @@ def test_the_pod_waits_for_what_is_missing(ns: Namespace, missing: str) -> None:
         given["image"] = {"repository": "calrissian-dask-test/not-there", "pullPolicy": "Never"}
     pod = ns.run(step("echo never"), settings(**given))
     reasons = {"CreateContainerConfigError", "ErrImageNeverPull"}
-    pod.wait(
-        "reason", lambda: pod.state(SIDECAR).get("waiting", {}).get("reason") in reasons
-    )
+    pod.wait("reason", lambda: pod.state(SIDECAR).get("waiting", {}).get("reason") in reasons)
     assert pod.exit_code() is None
     pod.delete()
     pod.wait_gone()

@@ -11,6 +11,7 @@ import statistics
 from datetime import datetime
 from pathlib import Path
 
+import pytest
 from calrissian_dask.containers import SIDECAR
 
 from tests.cluster.step_pods import Namespace, StepPod, python, step
@@ -33,6 +34,7 @@ PARTS = {
 ROUNDS = 5
 
 
+@pytest.mark.alone
 def test_time_line(ns: Namespace, shared_folder: Path) -> None:
     rows = [_measure(ns.run(step(python(ENDS_NOW)))) for _ in range(ROUNDS)]
     table = dict(zip(PARTS, zip(*rows, strict=True), strict=True))

@@ -2,7 +2,7 @@
 # A Docker daemon for the cluster suite, where none runs.
 #   docker.sh up      uses the one that runs; else starts one (root on Debian; installs docker.io where it is missing)
 #   docker.sh down    ends the one that `up` started, and removes its data, bridges and iptables rules
-#   docker.sh ours    succeeds where the running one was started by `up`
+#   docker.sh running succeeds where one answers
 # Exit code 3 with one sentence where there is none and none can be started.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,8 +16,10 @@ capable() { # whether this machine may hand out a capability by number
   [ $((0x$bounding >> $1 & 1)) = 1 ]
 }
 
+running() { docker info >/dev/null 2>&1; }
+
 up() {
-  docker info >/dev/null 2>&1 && return 0
+  running && return 0
   [ "$(id -u)" = 0 ] || { say "no Docker runs here and only root can start one"; return 3; }
   if ! command -v dockerd >/dev/null; then
     command -v apt-get >/dev/null || { say "no Docker runs here, and without apt-get none can be installed"; return 3; }
@@ -36,7 +38,7 @@ up() {
   nohup setsid dockerd --data-root "$state/data" --exec-root "$state/exec" --pidfile "$pidfile" \
     -H unix:///var/run/docker.sock --bip 172.31.250.1/24 \
     --default-address-pool base=172.31.240.0/21,size=24 "${runtime[@]}" >"$state/dockerd.log" 2>&1 </dev/null &
-  for _ in $(seq 150); do docker info >/dev/null 2>&1 && return 0; sleep 0.2; done
+  for _ in $(seq 150); do running && return 0; sleep 0.2; done
   tail -3 "$state/dockerd.log" >&2
   say "a Docker daemon was started here and does not answer"
   down
@@ -74,6 +76,6 @@ clean_network() { # what a daemon leaves behind when it ends
 }
 
 case ${1:-} in
-  up | down | ours) "$1" ;;
-  *) say "usage: docker.sh up|down|ours"; exit 2 ;;
+  up | down | running) "$1" ;;
+  *) say "usage: docker.sh up|down|running"; exit 2 ;;
 esac
