@@ -4,6 +4,7 @@ PYTHON ?= python3
 PYTHON_CALRISSIAN ?= $(shell for p in python3.12 python3.11 $(PYTHON); do \
   command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/calrissian-dask
 PIP_FLAGS := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -114,3 +115,4 @@ requirements: .venv/.made ## pin anew what pyproject.toml and requirements/*.in 
 
 clean: ## remove what was built here
 	rm -rf .venv .venv-calrissian .venv-tool-old .venv-tool-new .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf "$(CACHE)/bin" "$(CACHE)/node.tar.zst"

@@ -13,8 +13,8 @@ from tests.cluster.engine import CACHE, ROOT, CommandFailedError, call, present,
 NAME = "calrissian-dask"
 """Of the kind cluster."""
 
-VERSION = "v0.33.0"
-"""Of kind, where none is on PATH."""
+MODULE = "sigs.k8s.io/kind@v0.33.0"
+"""What Go installs where no kind is on PATH."""
 
 LOCAL_NODE = "local/kind-node:v1.34.4"
 """What the project's own recipe builds (tests/kind/node-image.sh)."""
@@ -53,7 +53,7 @@ def kind_program() -> str:
     if shutil.which("go") is None:
         raise CommandFailedError("kind is not on PATH, nor is Go, which would install it")
     bin_folder = str(CACHE / "bin")
-    call("go", "install", f"sigs.k8s.io/kind@{VERSION}", GOBIN=bin_folder, CGO_ENABLED="0")
+    call("go", "install", MODULE, GOBIN=bin_folder, CGO_ENABLED="0")
     return str(CACHE / "bin" / "kind")
 
 
