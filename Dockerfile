@@ -2,7 +2,7 @@
 #
 #   sidecar        what a step's pod runs beside the tool: an interpreter, the modules that the two
 #                  programs import, and nothing else: no shell, no package manager
-#   sidecar-auth   the same with dask_gateway, for gateway.auth.type kerberos or a dotted class name
+#   sidecar-auth   the same with dask_gateway, for a gateway.auth.type that only that library knows
 #   calrissian     Calrissian with calrissian-dask, for the Job that runs a workflow
 #
 # docker build --target sidecar --tag … .
@@ -25,7 +25,8 @@ FROM tools AS sidecar-root
 COPY image/assemble_root.py image/
 COPY sidecar sidecar
 # -I: what is in the builder's environment or folder is not part of the image.
-RUN python3 -I image/assemble_root.py --sources sidecar --root /root-of-image calrissian_dask_sidecar
+RUN python3 -I image/assemble_root.py --sources sidecar --root /root-of-image calrissian_dask_sidecar \
+ && chroot /root-of-image /usr/bin/env PATH=/usr/local/bin calrissian-dask-sidecar --version
 
 FROM scratch AS sidecar
 COPY --from=sidecar-root /root-of-image/ /
@@ -42,7 +43,8 @@ RUN tools/bin/uv pip install --quiet --target libraries --require-hashes -r requ
 COPY image/assemble_root.py image/
 COPY sidecar sidecar
 RUN python3 -I image/assemble_root.py --sources sidecar --sources libraries --whole-library \
-    --root /root-of-image calrissian_dask_sidecar
+    --root /root-of-image calrissian_dask_sidecar \
+ && chroot /root-of-image /usr/bin/env PATH=/usr/local/bin calrissian-dask-sidecar --version
 
 FROM scratch AS sidecar-auth
 COPY --from=sidecar-auth-root /root-of-image/ /
@@ -71,8 +73,11 @@ FROM ${BASE_IMAGE} AS calrissian
 # The official images have no compiled standard library, and a read-only root can keep none.
 RUN python3 -m compileall -q -x 'test|lib2to3' "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 COPY --from=calrissian-environment /opt/calrissian /opt/calrissian
-# HOME: for any uid, with or without an entry in /etc/passwd.
-ENV PATH=/opt/calrissian/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp
+# The links: a login shell sets PATH anew. Nobody needs another user's rights here.
+RUN ln -s /opt/calrissian/bin/calrissian /opt/calrissian/bin/calrissian-dask /opt/calrissian/bin/node /usr/local/bin/ \
+ && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
+# HOME and USER: for any uid, with or without an entry in /etc/passwd.
+ENV PATH=/opt/calrissian/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp USER=calrissian
 USER 1000:1000
 WORKDIR /tmp
 # cwltool needs one place to write to, also where the root is read-only and nothing is mounted.

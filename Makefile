@@ -55,11 +55,10 @@ CLUSTER_WORKERS ?= 6
 CLUSTER_REQUIRED ?=
 
 test-cluster: .venv/.made ## the suite on a real Kubernetes: kind, in the Docker that runs here or in one of its own
-	@tests/kind/docker.sh running && kept=yes; \
+	@stop=true; tests/kind/docker.sh running || stop='tests/kind/docker.sh down'; \
+	trap "$$stop" EXIT; trap 'exit 130' INT TERM; \
 	if tests/kind/docker.sh up; then \
-	  $(BIN)/pytest -q -n $(CLUSTER_WORKERS) tests/cluster; code=$$?; \
-	  [ -n "$$kept" ] || tests/kind/docker.sh down; \
-	  exit $$code; \
+	  $(BIN)/pytest -q -n $(CLUSTER_WORKERS) tests/cluster; \
 	else \
 	  echo 'Not run: the suite on a real Kubernetes (tests/cluster), for the reason above.'; \
 	  [ -z "$(CLUSTER_REQUIRED)" ]; \
@@ -70,8 +69,8 @@ cluster-up: .venv/.made ## keep a Docker, a kind cluster and a Dask Gateway runn
 	$(BIN)/python -m tests.cluster up
 
 cluster-down: .venv/.made ## delete that cluster and its images; end the Docker, if cluster-up started it
-	! tests/kind/docker.sh running || $(BIN)/python -m tests.cluster down
-	tests/kind/docker.sh down
+	@code=0; ! tests/kind/docker.sh running || $(BIN)/python -m tests.cluster down || code=$$?; \
+	tests/kind/docker.sh down && exit $$code
 
 demo: .venv/.made ## hillshade and slopes of the Jacksboro fault, by CWL on a Dask cluster of this machine
 	@elevation=$$($(BIN)/python -c 'import matplotlib; print(matplotlib.get_data_path())')/sample_data/jacksboro_fault_dem.npz \

@@ -53,8 +53,14 @@ ETC = {
 }
 """What the C library reads."""
 
-SCRIPTS_AND_CACHES = shutil.ignore_patterns("__pycache__", "bin")
-"""Of the sources: the libraries' command lines are of no use without a shell."""
+CACHES = shutil.ignore_patterns("__pycache__")
+"""Byte code is made anew, in the image's own way."""
+
+LOADED_BY_LIBC = "libgcc_s.so.1"
+"""By dlopen, when a thread is ended from outside; nothing that ldd could see."""
+
+RELEASE = "/etc/os-release"
+"""By it scanners know whose packages these are."""
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -81,9 +87,12 @@ def main() -> None:
     objects = [path for path in library if ".so" in path.suffixes]
     for path in shared_objects([*programs, *objects]):
         root.add(path)
+        if path.name == "libc.so.6" and (path.parent / LOADED_BY_LIBC).exists():
+            root.add(path.parent / LOADED_BY_LIBC)
     packages = root.at(PACKAGES)
     for source in options.sources:
-        shutil.copytree(source, packages, dirs_exist_ok=True, ignore=SCRIPTS_AND_CACHES)
+        shutil.copytree(source, packages, dirs_exist_ok=True, ignore=CACHES)
+    shutil.rmtree(packages / "bin", ignore_errors=True)  # command lines, of no use without a shell
     for path in packages.rglob("*.so*"):
         for needed in shared_objects([path]):
             root.add(needed)
@@ -96,7 +105,10 @@ def main() -> None:
     )
     for package, record in debian_packages(root.copied):
         root.write(f"{PACKAGE_RECORDS}/{package}", record)
+        root.add(Path(f"/usr/share/doc/{package}/copyright"), optional=True)
+    root.add(Path(RELEASE), optional=True)
     compile_all(root)
+    root.settle()
     print(
         f"{options.package}: {root.size() / 1e6:.1f} MB, {len(library)} files of the standard library"
     )
@@ -119,8 +131,10 @@ class Root:
         """Where a path of the image is now."""
         return self.folder / str(path).lstrip("/")
 
-    def add(self, path: Path) -> None:
+    def add(self, path: Path, *, optional: bool = False) -> None:
         """Copy a file of this system to the same path, with the link by which it was named."""
+        if optional and not path.exists():
+            return
         real = Path(os.path.realpath(path))
         self.copied.add(str(real))
         target = self.at(real)
@@ -138,6 +152,15 @@ class Root:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
         target.chmod(mode)
+
+    def settle(self) -> None:
+        """Readable for every user, whatever the builder's umask; writable for none. The loader's cache."""
+        for path in self.folder.rglob("*"):
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod((mode | 0o444 | (0o111 if path.is_dir() else 0)) & ~0o7022)
+        # The official images keep libpython in a folder that the loader knows from its cache only.
+        subprocess.run(["ldconfig", "-r", str(self.folder), "/usr/local/lib"], check=True)
 
     def size(self) -> int:
         """Bytes of all files."""
@@ -192,6 +215,8 @@ def shared_objects(files: Iterable[Path]) -> set[Path]:
     for file in files:
         listing = subprocess.run(["ldd", str(file)], check=False, capture_output=True, text=True)
         words = listing.stdout.split()
+        if "not found" in listing.stdout:
+            sys.exit(f"assemble_root.py: {file} needs what is not here: {listing.stdout}")
         found |= {Path(word) for word in words if word.startswith("/") and not word.endswith(":")}
     return found
 
@@ -206,7 +231,8 @@ def debian_packages(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
     listing = subprocess.run(
         [query, "--search", *sorted(names)], check=False, capture_output=True, text=True
     )
-    for package in sorted({line.split(":")[0] for line in listing.stdout.splitlines()}):
+    lines = [line for line in listing.stdout.splitlines() if not line.startswith("diversion ")]
+    for package in sorted({line.split(":")[0] for line in lines}):
         record = subprocess.run(
             [query, "--status", package], check=True, capture_output=True, text=True
         )
@@ -225,13 +251,15 @@ def script(interpreter: Path, package: str) -> str:
 def compile_all(root: Root) -> None:
     """Byte code beside every module, valid without a look at the source's time."""
     for folder in (root.at(STDLIB), root.at(PACKAGES)):
-        compileall.compile_dir(
+        compiled = compileall.compile_dir(
             folder,
             quiet=2,
             stripdir=root.folder,
             prependdir="/",
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
+        if not compiled:
+            sys.exit(f"assemble_root.py: not every module below {folder} could be compiled")
 
 
 main()

@@ -1,14 +1,47 @@
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cluster import session
+
 try:
     from tests import gateway_server
 except ImportError:  # pragma: no cover  # .venv-calrissian has neither dask nor a gateway
     gateway_server = None  # type: ignore[assignment]
+
+
+RUN_FOLDER = "CALRISSIAN_DASK_TEST_RUN"
+"""Names a folder that all workers of a run see, and the process that outlives them."""
+
+
+def run_folder() -> Path:
+    """That folder."""
+    return Path(os.environ[RUN_FOLDER])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="calrissian-dask-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Take away what the cluster suite has made, whether it was run by its own name or not."""
+    if not hasattr(config, "workerinput"):
+        session.finish(run_folder())
+        shutil.rmtree(run_folder())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for title, lines in session.summary(run_folder()):
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.line(line)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -18,7 +19,14 @@ from calrissian_dask_sidecar.gateway_api import GatewayApi
 from calrissian_dask_sidecar.host_port import scheduler_proxy
 from calrissian_dask_sidecar.http_exchange import Exchange
 from calrissian_dask_sidecar.program_settings import ProgramSettings, read
-from calrissian_dask_sidecar.signals import Interruption, Terminated, block, on_termination, wait
+from calrissian_dask_sidecar.signals import (
+    Interruption,
+    Terminated,
+    block,
+    on_termination,
+    wait,
+    wait_at_most,
+)
 from calrissian_dask_sidecar.state import State
 
 MESSAGE_LIMIT = 900
@@ -29,13 +37,23 @@ DESCRIPTORS = 4096
 """Two per connection of the tool, and room; containers usually have more, shells often 1024."""
 
 
+REFUSAL = 60.0
+"""Seconds that a sidecar stays which cannot work; SIGTERM usually ends it after two. As long as
+provision waits for it (`provision.SIDECAR_TIMEOUT`)."""
+
+
 def main() -> None:
     """Run the program that is named on the command line; its exit code is in `contract`."""
     arguments = _parse(sys.argv[1:])
     program = _provision if arguments.program == "provision" else _sidecar
     code = contract.EXIT_TERMINATED
-    with suppress(Terminated):
+    try:
         code = program(os.environ)
+    except Terminated:
+        pass
+    except Exception:  # a bug: its trace is for us, and threads must not hold up the end
+        traceback.print_exc()
+        code = contract.EXIT_NO_CLUSTER
     sys.stderr.flush()
     os._exit(code)  # not sys.exit: a thread that waits for DNS or a dead gateway cannot hold us up
 
@@ -84,12 +102,10 @@ def _sidecar(environ: Mapping[str, str]) -> int:
 
     block()
     _raise_descriptor_limit()
+    state = None
     try:
         settings = read(environ)
-    except ConfigurationError as error:
-        return _misconfigured(error, environ)
-    state = State(settings.state)
-    try:
+        state = State(settings.state)
         sidecar = Sidecar(
             settings=settings,
             api=_api(settings, environ),
@@ -100,11 +116,26 @@ def _sidecar(environ: Mapping[str, str]) -> int:
         )
         sidecar.start()
     except ConfigurationError as error:
-        with suppress(OSError):
-            state.write("refused", words=str(error))
-        return _misconfigured(error, environ)
+        return _refuse(error, state, environ)
+    except OSError as error:  # of the state volume; a taken port is a ConfigurationError
+        words = f"the state volume cannot be used: {error}"
+        return _refuse(ConfigurationError(words), state, environ)
     _terminate(settings.termination_log, guarded(sidecar))
     return contract.EXIT_OK
+
+
+def _refuse(error: ConfigurationError, state: State | None, environ: Mapping[str, str]) -> int:
+    """Say why, and stay until provision has failed for it.
+
+    The kubelet starts the next init container when it has seen this one running. One that ends at
+    once it sees dead only, and tries again with ever longer pauses: the pod would hang in Init.
+    """
+    code = _misconfigured(error, environ)
+    if state is not None:
+        with suppress(OSError):
+            state.write("refused", words=str(error))
+    wait_at_most(REFUSAL)
+    return code
 
 
 def _api(settings: ProgramSettings, environ: Mapping[str, str]) -> GatewayApi:

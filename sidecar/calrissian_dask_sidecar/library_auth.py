@@ -7,6 +7,7 @@ The one module that imports dask_gateway, and only when it is used: the import t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,11 @@ class LibraryCredentials:
                 f"gateway.auth.type {name!r} needs the dask_gateway library in the sidecar's image:"
                 " build it with the extra `auth`, or use basic or jupyterhub"
             ) from None
+        if name == "kerberos" and find_spec("kerberos") is None:
+            raise ConfigurationError(
+                "gateway.auth.type 'kerberos' needs the package pykerberos beside dask_gateway in"
+                " the sidecar's image, which no image of this project has: build one from sidecar-auth"
+            )
         try:
             filled = {key: text.format(**environ) for key, text in kwargs.items()}
             with dask.config.set({"gateway.auth.kwargs": filled}):

@@ -28,6 +28,11 @@ def wait() -> None:
     signal.sigwait(SIGNALS)
 
 
+def wait_at_most(seconds: float) -> None:
+    """The same, or after so many seconds."""
+    signal.sigtimedwait(SIGNALS, seconds)
+
+
 def on_termination(handler: Callable[[], None]) -> None:
     """Call the handler for each signal from now on, pending ones included."""
     for one in SIGNALS:

@@ -12,15 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import environment, step_pods
-from tests.cluster.engine import running
+from tests.cluster import environment, namespaces
 from tests.cluster.gateway import GatewayView
-from tests.cluster.step_pods import Namespace
+from tests.cluster.namespaces import Namespace
+from tests.cluster.session import ENVIRONMENT
+from tests.cluster.step_pods import StepPod
+from tests.conftest import run_folder
 
 REPORT = pytest.StashKey[pytest.TestReport]()
-KEEP = pytest.StashKey[bool]()
 
 NamespaceMaker = Callable[..., Namespace]
+
+LONGEST = 900
+"""Seconds for a test: more than two waits of `step_pods.HANG`, so that these can say what hung."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,6 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if here in item.path.parents]
     for item in ours:
         item.add_marker(pytest.mark.cluster)
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONGEST))
     items.sort(key=lambda item: (item in ours) * (1 + _order(item)))
 
 
@@ -36,52 +42,6 @@ def _order(item: pytest.Item) -> int:
     if item.get_closest_marker("alone"):
         return 2
     return 0 if item.get_closest_marker("soak") else 1
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Note, before any test, whether somebody keeps a cluster."""
-    session.stash[KEEP] = bool(session.config.getoption("--keep-cluster")) or not running()
-    if not session.stash[KEEP] and not hasattr(session.config, "workerinput"):
-        session.stash[KEEP] = environment.exists()
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Delete the cluster, in the process that outlives all workers."""
-    if not session.stash[KEEP] and not hasattr(session.config, "workerinput"):
-        environment.down()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was measured: sizes of images, the time line of a step's end."""
-    folder = _shared(terminalreporter.config)
-    if folder is None:
-        return
-    environment_file, time_line = folder / "environment.json", folder / "time-line.json"
-    if environment_file.exists():
-        terminalreporter.section("images")
-        for image, size in json.loads(environment_file.read_text())["sizes"].items():
-            terminalreporter.line(f"{size / 1e6:8.1f} MB  {image}")
-    if time_line.exists():
-        terminalreporter.section("the end of a step, median of five")
-        for line in json.loads(time_line.read_text()):
-            terminalreporter.line(line)
-
-
-def _shared(config: pytest.Config) -> Path | None:
-    """The folder of `shared_folder`, outside a test."""
-    factory = getattr(config, "_tmp_path_factory", None)
-    if factory is None:
-        return None
-    base = Path(factory.getbasetemp())
-    return base.parent if hasattr(config, "workerinput") else base
-
-
-@pytest.fixture(scope="session")
-def shared_folder(request: pytest.FixtureRequest) -> Path:
-    """A folder that all workers of this run see."""
-    folder = _shared(request.config)
-    assert folder is not None
-    return folder
 
 
 @contextmanager
@@ -93,17 +53,21 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def cluster(shared_folder: Path) -> environment.Environment:
+def cluster(request: pytest.FixtureRequest) -> environment.Environment:
     """Everything that is made once; the first worker makes it, the others read of it.
 
-    It is deleted after the run (`pytest_sessionfinish`), unless it was there before.
+    It is deleted after the run (`session.finish`), unless it was there before.
     """
-    record = shared_folder / "environment.json"
-    with locked(shared_folder / "environment.lock"):
+    record = run_folder() / ENVIRONMENT
+    with locked(run_folder() / "environment.lock"):
         if record.exists():
-            return environment.Environment(**json.loads(record.read_text()))
+            made_before = json.loads(record.read_text())["environment"]
+            assert made_before, "the environment could not be made, see the first worker's error"
+            return environment.Environment(**made_before)
+        keep = bool(request.config.getoption("--keep-cluster")) or environment.exists()
+        record.write_text(json.dumps({"keep": keep, "environment": None}))  # for the other workers
         made = environment.up()
-        record.write_text(json.dumps(dataclasses.asdict(made)))
+        record.write_text(json.dumps({"keep": keep, "environment": dataclasses.asdict(made)}))
         return made
 
 
@@ -121,8 +85,8 @@ def make_namespace(
         made: list[Namespace] = []
 
         def make(**labels: str) -> Namespace:
-            name = f"{step_pods.CREATED}{secrets.token_hex(4)}"
-            entered = step_pods.namespace(cluster.api(), gateway_view, name, **labels)
+            name = f"{namespaces.PREFIX}{secrets.token_hex(4)}"
+            entered = namespaces.namespace(cluster.api(), gateway_view, name, **labels)
             made.append(stack.enter_context(entered))
             return made[-1]
 
@@ -130,8 +94,8 @@ def make_namespace(
         report = request.node.stash.get(REPORT, None)
         if report is not None and report.failed:
             for one in made:
-                for name in one.history:
-                    print(step_pods.StepPod(one, name, "").describe())
+                for name, states in one.history.items():
+                    print(StepPod(one, name, states[-1]["metadata"]["uid"]).describe())
 
 
 @pytest.fixture
@@ -149,8 +113,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def node_peace(request: pytest.FixtureRequest, shared_folder: Path) -> Iterator[None]:
+def node_peace(request: pytest.FixtureRequest) -> Iterator[None]:
     """Tests that need the node for themselves (marker `alone`) run while no other does."""
     alone = request.node.get_closest_marker("alone") is not None
-    with locked(shared_folder / "node.lock", shared=not alone):
+    with locked(run_folder() / "node.lock", shared=not alone):
         yield

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -20,27 +22,47 @@ class CommandFailedError(Exception):
 
 def call(*words: str | Path, timeout: float = 600, **environment: str) -> str:
     """Run a program; its stdout, or CommandFailedError with the end of what it said."""
-    done = subprocess.run(
-        [str(word) for word in words],
-        env={**os.environ, **environment},
-        check=False,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=timeout,
-    )
-    if done.returncode:
-        said = (done.stdout + done.stderr)[-3000:]
-        raise CommandFailedError(f"{' '.join(map(str, words))}: exit {done.returncode}\n{said}")
-    return done.stdout
+    command = [str(word) for word in words]
+    shown = " ".join(command)
+    try:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CommandFailedError(f"{shown}: {error.strerror}: is it installed?") from error
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except BaseException as error:
+        _end(process)  # and what it has started: kind would leave a half-made node
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise CommandFailedError(f"{shown}: not done after {timeout:.0f} s") from error
+        raise
+    if process.returncode:
+        raise CommandFailedError(f"{shown}: exit {process.returncode}\n{(out + err)[-3000:]}")
+    return out
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+            return
 
 
 def succeeds(*words: str | Path) -> bool:
     """Whether a program ends with 0."""
     try:
         call(*words)
-    except (CommandFailedError, OSError, subprocess.TimeoutExpired):
+    except CommandFailedError:
         return False
     return True
 
@@ -71,6 +93,9 @@ def build(tag: str, target: str, dockerfile: Path, arguments: Mapping[str, str])
     The host's network, because the package registries are reached as this machine reaches them.
     """
     words = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    # A builder that keeps its result to itself, or adds attestations, is of no use to `kind load`.
+    if buildkit():
+        words += ["--load", "--provenance=false", "--sbom=false"]
     call(
         "docker", "build", "--network=host", f"--tag={tag}", f"--target={target}",
         f"--file={dockerfile}", *words, ROOT,

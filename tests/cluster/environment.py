@@ -31,7 +31,7 @@ def up() -> Environment:
     kind.up()
     kind.load(list(sizes))
     environment = Environment(str(kind.KUBECONFIG), kind.gateway_address(), sizes)
-    gateway.install(environment.api(), environment.gateway_address)
+    gateway.install(environment.api(), environment.gateway_address, images.identity(images.GATEWAY))
     return environment
 
 

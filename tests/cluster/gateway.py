@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from base64 import b64encode
 from dataclasses import dataclass
@@ -14,8 +16,9 @@ from calrissian_dask_sidecar.gateway_api import PENDING, RUNNING, Cluster, Gatew
 from calrissian_dask_sidecar.http_exchange import Exchange
 from calrissian_dask_sidecar.patience import Patience
 
+from tests.cluster.engine import CommandFailedError
 from tests.cluster.images import GATEWAY
-from tests.cluster.kind import NODE_PORT
+from tests.cluster.kind import KUBECONFIG, NODE_PORT
 from tests.cluster.kubernetes_api import KubernetesApi
 
 NAMESPACE = "dask-gateway"
@@ -35,15 +38,18 @@ c.DaskGateway.authenticator_class = "dask_gateway_server.auth.SimpleAuthenticato
 c.SimpleAuthenticator.password = {PASSWORD!r}
 c.LocalBackend.clusters_directory = "/tmp/clusters"
 c.LocalBackend.sigint_timeout = 2
-# On two cores a dozen clusters start side by side.
-c.LocalBackend.cluster_start_timeout = 180
-c.LocalBackend.worker_start_timeout = 180
+# Nobody but the pod gives a cluster up, also where a dozen start side by side on two cores.
+c.LocalBackend.cluster_start_timeout = 3600
+c.LocalBackend.worker_start_timeout = 3600
+c.LocalBackend.cluster_heartbeat_timeout = 600
+c.LocalBackend.worker_start_failure_limit = 10
 c.ClusterConfig.scheduler_cmd = ["dask", "scheduler"]
 c.ClusterConfig.worker_cmd = ["dask", "worker"]
 
 FAULTS = {{
     "none": {{}},
     "pending": {{"scheduler_cmd": ["sh", "-c", "exec sleep 3600"]}},
+    "slow": {{"scheduler_cmd": ["sh", "-c", 'sleep 6; exec dask scheduler "$@"', "sh"]}},
     "failed": {{"scheduler_cmd": ["false"]}},
     "no-workers": {{"cluster_max_workers": 0}},
 }}
@@ -73,6 +79,7 @@ def manifests() -> dict[str, dict[str, Any]]:
         "command": ["dask-gateway-server", "-f", "/config/dask_gateway_config.py"],
         "workingDir": "/tmp",
         "env": [{"name": "HOME", "value": "/tmp"}],
+        "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}},
         "volumeMounts": [
             {"name": "config", "mountPath": "/config"},
             {"name": "tmp", "mountPath": "/tmp"},
@@ -90,6 +97,8 @@ def manifests() -> dict[str, dict[str, Any]]:
         "spec": {
             "containers": [container],
             "enableServiceLinks": False,
+            # Not the one that is evicted or preempted when a test asks for that.
+            "priorityClassName": "system-cluster-critical",
             "volumes": [
                 {"name": "config", "configMap": {"name": "gateway"}},
                 {"name": "tmp", "emptyDir": {}},
@@ -109,20 +118,37 @@ def manifests() -> dict[str, dict[str, Any]]:
     }
 
 
-def install(api: KubernetesApi, address: str) -> None:
-    """Create the gateway's objects where they are missing, and wait until it answers."""
+def install(api: KubernetesApi, address: str, image: str) -> None:
+    """Create the gateway's objects, anew where they or the image have changed, and wait until it answers.
+
+    `image` is the image's id. A gateway that is replaced forgets its clusters.
+    """
+    wanted = manifests()
+    made_of = hashlib.sha256(json.dumps([wanted, image]).encode()).hexdigest()
     if api.read("Namespace", NAMESPACE) is None:
         api.create("Namespace", {"metadata": {"name": NAMESPACE}})
-    for kind, body in manifests().items():
-        if api.read(kind, "gateway", NAMESPACE) is None:
-            api.create(kind, {"metadata": {"name": "gateway"}, **body}, NAMESPACE)
-    view = GatewayView(address)
+    for kind, body in wanted.items():
+        present = api.read(kind, "gateway", NAMESPACE)
+        if present and present["metadata"].get("annotations", {}).get("made-of") != made_of:
+            api.delete(kind, "gateway", NAMESPACE)
+            present = None
+        if not present:
+            metadata = {"name": "gateway", "annotations": {"made-of": made_of}}
+            api.create(kind, {"metadata": metadata, **body}, NAMESPACE)
+    _wait(GatewayView(address))
+
+
+def _wait(view: GatewayView) -> None:
     deadline = time.monotonic() + 180
     while True:
         try:
             view.api("nobody").options()
-        except GatewayError:
-            assert time.monotonic() < deadline, "the gateway in the cluster does not answer"
+        except GatewayError as error:
+            if time.monotonic() > deadline:
+                raise CommandFailedError(
+                    f"the gateway in the cluster does not answer ({error}): look at its pod with"
+                    f" kubectl --kubeconfig {KUBECONFIG} -n {NAMESPACE} describe pods"
+                ) from error
             time.sleep(0.5)
         else:
             return
@@ -148,6 +174,11 @@ class GatewayView:
         reports = patience.persist(lambda: api.call("GET", path, timeout=60))
         found = [patience.persist(partial(api.get, name, timeout=60)) for name in reports]
         return sorted((c for c in found if c is not None), key=lambda c: c.start_time or 0)
+
+    def stop_time(self, user: str, name: str) -> float | None:
+        """When a cluster's processes had ended, in seconds of the epoch."""
+        stopped = self.api(user).call("GET", f"/api/v1/clusters/{name}").get("stop_time")
+        return stopped / 1000 if stopped else None
 
     def alive(self, user: str) -> list[Cluster]:
         """The clusters that would be leaks: PENDING or RUNNING."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
-import subprocess
 from pathlib import Path
 
-from tests.cluster.engine import CACHE, ROOT, build, call, present, pulled, size
+from tests.cluster.engine import CACHE, ROOT, CommandFailedError, build, call, present, pulled, size
 
 PUBLIC_BASE = "docker.io/library/python:3.12-slim-bookworm"
 """The default of the Dockerfile."""
@@ -47,6 +46,11 @@ def build_all() -> dict[str, int]:
     return {tag: size(tag) for tag in TARGETS}
 
 
+def identity(tag: str) -> str:
+    """An image's id: another one after every change."""
+    return call("docker", "image", "inspect", "--format", "{{.Id}}", tag).strip()
+
+
 def remove_all() -> None:
     """Remove what `build_all` made."""
     for tag in filter(present, [*TARGETS, LOCAL_BASE]):
@@ -67,6 +71,10 @@ def base_image() -> str:
 
 def _bootstrap() -> None:
     """Make LOCAL_BASE, trusting what this machine trusts, with pip configured as here."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise CommandFailedError(
+            f"{PUBLIC_BASE} cannot be pulled, and only root on Debian can make one: set BASE_IMAGE"
+        )
     if shutil.which("debootstrap") is None:
         call("apt-get", "update")
         call("apt-get", "install", "--yes", "--no-install-recommends", "debootstrap")
@@ -77,8 +85,8 @@ def _bootstrap() -> None:
         packages = "python3,python3-venv,ca-certificates"
         call("debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", folder)
         _trust(folder)
-        tar = f"tar -C {folder} -c . | docker import --change 'ENV {_ENVIRONMENT}' - {LOCAL_BASE}"
-        subprocess.run(["bash", "-o", "pipefail", "-c", tar], check=True, stdout=subprocess.DEVNULL)
+        script = 'tar -C "$0" -c . | docker import --change "ENV $1" - "$2"'
+        call("bash", "-o", "pipefail", "-c", script, folder, _ENVIRONMENT, LOCAL_BASE)
     finally:
         call("rm", "-rf", folder)
 

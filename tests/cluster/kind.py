@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.cluster.engine import CACHE, ROOT, CommandFailedError, call, present, succeeds
 
-NAME = "calrissian-dask"
-"""Of the kind cluster."""
+NAME = "calrissian-dask-test"
+"""Of the kind cluster: nobody's own is called so."""
 
 MODULE = "sigs.k8s.io/kind@v0.33.0"
 """What Go installs where no kind is on PATH."""
@@ -63,6 +63,8 @@ def up() -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     if exists():
         call(kind, "export", "kubeconfig", "--name", NAME, "--kubeconfig", KUBECONFIG)
+        call("docker", "start", NODE)  # the machine may have been started anew
+        _wait_for_names()
         return
     chosen = os.environ.get("KIND_NODE_IMAGE") or (LOCAL_NODE if present(LOCAL_NODE) else None)
     try:
@@ -71,6 +73,10 @@ def up() -> None:
         if chosen or NOT_PULLED not in str(error):
             raise
         _create(_stand_in())
+    _wait_for_names()
+
+
+def _wait_for_names() -> None:
     # Before that, traffic to a ClusterIP would leave by the machine's own gateway.
     on_node("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "-n", "kube-system",
             "rollout", "status", "deployment/coredns", "--timeout=180s")  # fmt: skip
@@ -89,14 +95,16 @@ def _create(image: str | None) -> None:
         call(
             kind_program(), "create", "cluster", "--name", NAME, "--kubeconfig", KUBECONFIG,
             "--config", config, "--wait", "180s", *(["--image", image] if image else []),
+            timeout=1800,
         )  # fmt: skip
 
 
 def _stand_in() -> str:
     """A node image for where kind's own cannot be pulled: from an archive, or built from source."""
     cached = CACHE / "node.tar.zst"
-    for path in (Path(os.environ.get("KIND_NODE_ARCHIVE") or SHARED_ARCHIVE), cached):
-        if path.exists():
+    named = os.environ.get("KIND_NODE_ARCHIVE")
+    for path in (Path(named),) if named else (SHARED_ARCHIVE, cached):
+        if path.exists() or named:
             return _load_archive(path)
     print("building a node image from source: about a quarter of an hour", flush=True)
     call(ROOT / "tests/kind/node-image.sh", LOCAL_NODE, cached, timeout=3600)
@@ -105,8 +113,13 @@ def _stand_in() -> str:
 
 def _load_archive(path: Path) -> str:
     """Load a docker-save archive, compressed with zstd; the image that was in it."""
-    said = call("bash", "-o", "pipefail", "-c", f"zstd -dc --long=27 '{path}' | docker load")
-    return said.rpartition("Loaded image: ")[2].strip()
+    if not path.exists():
+        raise CommandFailedError(f"KIND_NODE_ARCHIVE is {path}, which does not exist")
+    said = call("bash", "-o", "pipefail", "-c", 'zstd -dc --long=27 "$0" | docker load', path)
+    loaded = [line.partition("Loaded image: ")[2] for line in said.splitlines()]
+    if not any(loaded):
+        raise CommandFailedError(f"{path} is no archive of a named image, as docker save makes it")
+    return next(filter(None, loaded)).strip()
 
 
 def load(images: list[str]) -> None:

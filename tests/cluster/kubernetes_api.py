@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kubernetes.client.exceptions import ApiException
 from kubernetes.config import new_client_from_config
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError
+from urllib3.exceptions import HTTPError
 
-__all__ = ["DynamicApiError", "KubernetesApi", "NotFoundError"]
+API_ERRORS = (DynamicApiError, ApiException, HTTPError, OSError)
+"""Whatever the client raises where the server refuses, or the connection ends."""
 
 
 class KubernetesApi:
-    """What the suite asks of the API server; errors are DynamicApiError."""
+    """What the suite asks of the API server; errors are API_ERRORS."""
 
     def __init__(self, kubeconfig: str) -> None:
         # A file of its own: the default is shared by every process on the machine.
@@ -39,8 +42,10 @@ class KubernetesApi:
         except NotFoundError:
             return None
 
-    def list(self, kind: str, namespace: str, selector: str | None = None) -> list[dict[str, Any]]:
-        """The objects of a namespace."""
+    def objects(
+        self, kind: str, namespace: str | None = None, selector: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The objects of a namespace, or of all."""
         found = self._resource(kind).get(namespace=namespace, label_selector=selector)
         return [dict(item) for item in found.to_dict()["items"]]
 
@@ -83,16 +88,28 @@ class KubernetesApi:
         )
         return bytes(answer.data).decode(errors="replace")
 
+    def objects_at(self, kind: str, namespace: str) -> tuple[list[dict[str, Any]], str]:
+        """The objects of a namespace, and the version from which a watch goes on."""
+        found = self._resource(kind).get(namespace=namespace).to_dict()
+        return [dict(item) for item in found["items"]], found["metadata"]["resourceVersion"]
+
     def watch(
-        self, kind: str, namespace: str, seconds: int
+        self, kind: str, namespace: str, version: str, seconds: int
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """What happens to the objects of a namespace, for so many seconds: (event, object)."""
-        for event in self._resource(kind).watch(namespace=namespace, timeout=seconds):
+        for event in self._resource(kind).watch(
+            namespace=namespace, resource_version=version, timeout=seconds
+        ):
             yield event["type"], dict(event["raw_object"])
 
     def _resource(self, kind: str) -> Any:
         return self._client.resources.get(api_version=VERSIONS.get(kind, "v1"), kind=kind)
 
 
-VERSIONS = {"Deployment": "apps/v1", "Job": "batch/v1", "EndpointSlice": "discovery.k8s.io/v1"}
+VERSIONS = {
+    "Deployment": "apps/v1",
+    "Job": "batch/v1",
+    "EndpointSlice": "discovery.k8s.io/v1",
+    "PriorityClass": "scheduling.k8s.io/v1",
+}
 """Of kinds that are not in the core group."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 
-from tests.cluster.kind import on_node
+from tests.cluster.engine import succeeds
+from tests.cluster.kind import NODE, on_node
 from tests.cluster.step_pods import StepPod
 
 EMPTY_DIRS = "/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/{volume}"
@@ -15,12 +16,29 @@ SANDBOXES = "/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes"
 """Where containerd's CRI plugin keeps a sandbox' resolv.conf."""
 
 
+def identity(pod: StepPod, container: str) -> str:
+    """The runtime's id of a container, once the API server knows it."""
+    pod.wait(f"id of {container}", lambda: pod.status(container).get("containerID"))
+    return str(pod.status(container)["containerID"]).removeprefix("containerd://")
+
+
 def kill(pod: StepPod, container: str, signal: str = "SIGKILL") -> None:
-    """Send a signal to the first process of a running container."""
-    status = pod.status(container)
-    assert "running" in status["state"], f"{container} does not run: {pod.describe()}"
-    identity = status["containerID"].removeprefix("containerd://")
-    on_node("ctr", "-n", "k8s.io", "tasks", "kill", "-s", signal, identity)
+    """Send a signal to the first process of a running container; CommandFailedError if it has ended."""
+    pod.wait_running(container)
+    on_node("ctr", "-n", "k8s.io", "tasks", "kill", "-s", signal, identity(pod, container))
+
+
+def has_ended(container: str) -> bool:
+    """Whether a container's process is gone, by its id, as the runtime tells it."""
+    listing = on_node("ctr", "-n", "k8s.io", "tasks", "list").splitlines()
+    tasks = [line.split() for line in listing]
+    return not any(words[0] == container and words[2] == "RUNNING" for words in tasks if words)
+
+
+def stopping(pod: StepPod) -> bool:
+    """Whether the sidecar has begun its stop."""
+    folder = EMPTY_DIRS.format(uid=pod.uid, volume="dask-state")
+    return succeeds("docker", "exec", NODE, "test", "-e", f"{folder}/stopping")
 
 
 def touch(pod: StepPod, name: str) -> None:
@@ -32,7 +50,7 @@ def touch(pod: StepPod, name: str) -> None:
 def tool_wrote(pod: StepPod, name: str) -> bool:
     """Whether the tool has made a file in its /tmp."""
     folder = EMPTY_DIRS.format(uid=pod.uid, volume="tmpdir")
-    return on_node("bash", "-c", f"ls {folder}/{name} 2>/dev/null || true").strip() != ""
+    return succeeds("docker", "exec", NODE, "test", "-e", f"{folder}/{name}")
 
 
 def wait_wrote(pod: StepPod, name: str) -> None:

@@ -1,14 +1,20 @@
-"""Namespaces with rules, and tools with any uid: the pod is admitted and works (T83, T84)."""
+"""Namespaces with rules, and tools with any uid: the pod is admitted and works (T83, T84).
+
+Each rule is first seen to refuse a pod that breaks it.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from kubernetes.dynamic.exceptions import DynamicApiError
 
 from tests.cluster.conftest import NamespaceMaker
-from tests.cluster.step_pods import Namespace, python, step
-from tests.cluster.test_tool_end import COMPUTE
+from tests.cluster.namespaces import Namespace
+from tests.cluster.steps import step
+from tests.cluster.tools import COMPUTE, python
+from tests.pod_processes import wait_until
 
 HARDENED = {
     "runAsNonRoot": True,
@@ -28,19 +34,24 @@ def computes(ns: Namespace, **spec: Any) -> None:
     pod.wait_ended()
     assert pod.exit_code() == 0, pod.describe()
     assert pod.log() == "sum 42\n"
-    assert ns.alive() == []
+    pod.assert_released()
 
 
-def enforced(level: str) -> dict[str, str]:
-    return {"pod-security.kubernetes.io/enforce": level}
+def refused(ns: Namespace, words: str, main: dict[str, Any]) -> None:
+    with pytest.raises(DynamicApiError, match=words):
+        ns.create(step("true", main=main))
 
 
 def test_t83_restricted_with_a_hardened_tool(make_namespace: NamespaceMaker) -> None:
-    computes(make_namespace(**enforced("restricted")), main={"securityContext": HARDENED})
+    ns = make_namespace(**{"pod-security.kubernetes.io/enforce": "restricted"})
+    refused(ns, "violates PodSecurity", {})
+    computes(ns, main={"securityContext": HARDENED})
 
 
 def test_t83_baseline_as_calrissian_makes_its_pods(make_namespace: NamespaceMaker) -> None:
-    computes(make_namespace(**enforced("baseline")), **AS_CALRISSIAN)
+    ns = make_namespace(**{"pod-security.kubernetes.io/enforce": "baseline"})
+    refused(ns, "violates PodSecurity", {"securityContext": {"privileged": True}})
+    computes(ns, **AS_CALRISSIAN)
 
 
 def test_t84_resource_quota_on_requests_and_limits(ns: Namespace) -> None:
@@ -49,12 +60,17 @@ def test_t84_resource_quota_on_requests_and_limits(ns: Namespace) -> None:
         "requests.cpu": "400m", "requests.memory": "600Mi",
         "limits.cpu": "4", "limits.memory": "1Gi", "pods": "3",
     }  # fmt: skip
-    ns.api.create("ResourceQuota", {"metadata": {"name": "quota"}, "spec": {"hard": hard}}, ns.name)
+    quota = {"metadata": {"name": "quota"}, "spec": {"hard": hard}}
+    ns.api.create("ResourceQuota", quota, ns.name)
+    wait_until(
+        lambda: (ns.api.read("ResourceQuota", "quota", ns.name) or {}).get("status", {}).get("hard")
+    )
+    refused(ns, "must specify", {"resources": {}})
     computes(ns)
 
 
 def test_t84_limit_range(ns: Namespace) -> None:
-    """Of what a namespace may demand: least and most per container, and defaults."""
+    """What a namespace may demand: least and most per container, and defaults."""
     limit = {
         "type": "Container",
         "min": {"cpu": "10m", "memory": "16Mi"},
@@ -64,6 +80,7 @@ def test_t84_limit_range(ns: Namespace) -> None:
     }
     limits = {"metadata": {"name": "limits"}, "spec": {"limits": [limit]}}
     ns.api.create("LimitRange", limits, ns.name)
+    refused(ns, "maximum memory usage", {"resources": {"limits": {"memory": "2Gi"}}})
     computes(ns)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from shlex import quote
 
 import pytest
 from calrissian_dask import __version__
@@ -11,7 +12,8 @@ from calrissian_dask.settings import Settings
 from tests.cluster.engine import CommandFailedError, call
 from tests.cluster.environment import Environment
 from tests.cluster.images import CALRISSIAN, SIDECAR, SIDECAR_AUTH
-from tests.cluster.step_pods import Namespace, StepPod
+from tests.cluster.namespaces import Namespace
+from tests.cluster.step_pods import StepPod
 
 HARDENED = ("--rm", "--read-only", "--cap-drop=ALL", "--user=12345:12345", "--network=none")
 
@@ -41,7 +43,7 @@ def files(image: str) -> set[str]:
 def test_sidecar_starts_as_anybody(cluster: Environment, image: str) -> None:
     assert run(image, "--version") == f"{__version__}\n"
     with pytest.raises(CommandFailedError, match="exit 2") as refused:
-        run(image, "sidecar")
+        run(image, "provision")
     assert "CALRISSIAN_DASK_CONTRACT is None" in str(refused.value)
 
 
@@ -82,7 +84,7 @@ def test_sidecar_image_is_small(cluster: Environment) -> None:
 def test_calrissian_image(cluster: Environment) -> None:
     assert run(CALRISSIAN, "calrissian-dask", "--version") == f"{__version__}\n"
     assert run(CALRISSIAN, "node", "--version").startswith("v")
-    assert "calrissian-dask run" in run(CALRISSIAN, "cat", "/opt/calrissian/bin/calrissian")
+    assert "--max-ram" in run(CALRISSIAN, "calrissian", "--help")
     assert run(CALRISSIAN, "python3", "-c", "import os; print(os.environ['HOME'])") == "/tmp\n"
     (described,) = json.loads(call("docker", "image", "inspect", CALRISSIAN))
     assert described["Config"]["Cmd"] == ["calrissian"]
@@ -100,23 +102,37 @@ expression: "${ return {twice: [inputs.n, inputs.n].reduce(function(a, b) { retu
 """
 
 
-def test_calrissian_image_evaluates_javascript(ns: Namespace) -> None:
-    """In the cluster, as Calrissian asks Kubernetes for its namespace; as any uid, read-only."""
-    documents = {"twice.cwl": EXPRESSION, "job.yml": "n: 21"}
+@pytest.fixture
+def documents() -> dict[str, str]:
+    """A CWL document with a JavaScript expression, and its job."""
+    return {"twice.cwl": EXPRESSION, "job.yml": "n: 21"}
+
+
+def test_javascript_by_docker_run(cluster: Environment, documents: dict[str, str]) -> None:
+    """By cwltool, on which Calrissian rests: that itself ends by asking Kubernetes."""
+    script = "; ".join(f"printf '%s' {quote(text)} > /tmp/{n}" for n, text in documents.items())
+    said = run(
+        CALRISSIAN, "sh", "-c", f"{script}; cwltool --outdir /tmp/out /tmp/twice.cwl /tmp/job.yml"
+    )
+    assert json.loads(said) == {"twice": 42}
+
+
+def test_javascript_in_the_cluster(ns: Namespace, documents: dict[str, str]) -> None:
+    """By `calrissian`, as any uid on a read-only root, with nothing mounted but the documents."""
     ns.api.create("ConfigMap", {"metadata": {"name": "cwl"}, "data": documents}, ns.name)
+    words = "calrissian --max-ram 1G --max-cores 1 --outdir /tmp/out /cwl/twice.cwl /cwl/job.yml"
     container = {
         "name": "main",
         "image": CALRISSIAN,
         "imagePullPolicy": "Never",
-        "args": ["calrissian", "--max-ram", "1G", "--max-cores", "1", "--outdir", "/tmp/out",
-                 "/cwl/twice.cwl", "/cwl/job.yml"],
+        "args": words.split(),
         "volumeMounts": [{"name": "cwl", "mountPath": "/cwl"}],
         "securityContext": {
             "runAsUser": 12345,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-    }  # fmt: skip
+    }
     volumes = [{"name": "cwl", "configMap": {"name": "cwl"}}]
     spec = {"containers": [container], "volumes": volumes, "restartPolicy": "Never"}
     pod: StepPod = ns.create({"metadata": {"name": "calrissian"}, "spec": spec})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from calrissian_dask.containers import SIDECAR
 
-from tests.cluster.step_pods import Namespace, python, step
+from tests.cluster.namespaces import Namespace
+from tests.cluster.steps import step
+from tests.cluster.tools import python
 
 FORTY_CLIENTS = """
 import asyncio
@@ -41,8 +43,8 @@ def test_t69_forty_clients_moving_four_megabytes_each(ns: Namespace) -> None:
     pod.wait_ended()
     assert pod.exit_code() == 0, pod.describe()
     assert pod.log() == "moved 160000000\n"
-    assert pod.status(SIDECAR)["restartCount"] == 0
-    assert ns.alive() == []
+    assert pod.restarts(SIDECAR) == 0
+    pod.assert_released()
 
 
 def test_t69_five_hundred_connections(ns: Namespace) -> None:
@@ -50,5 +52,5 @@ def test_t69_five_hundred_connections(ns: Namespace) -> None:
     pod.wait_ended()
     assert pod.exit_code() == 0, pod.describe()
     assert pod.log().endswith("greeted 500\nsum 42\n")
-    assert pod.status(SIDECAR)["restartCount"] == 0
-    assert ns.alive() == []
+    assert pod.restarts(SIDECAR) == 0
+    pod.assert_released()

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 from calrissian_dask.containers import PROVISION, SIDECAR
+from calrissian_dask_sidecar.gateway_api import FAILED, STOPPED, STOPPING
 
-from tests.cluster.step_pods import SECRET, Namespace, settings, step
+from tests.cluster.gateway import URL
+from tests.cluster.images import TOOL
+from tests.cluster.namespaces import Namespace
+from tests.cluster.steps import SECRET, settings, step
 
 
 @dataclass(frozen=True)
@@ -20,30 +24,32 @@ class Failure:
     password: str | None = None
     clusters: int = 0
     exit_code: int = 1
-    requirement: dict[str, Any] | None = None
+
+
+def fault(name: str, **gateway: Any) -> dict[str, Any]:
+    return {"extraOptions": {"fault": name}, **gateway}
 
 
 FAILURES = {
     "gateway-down": Failure(
+        "its URL is right where the step runs", {"url": "http://127.0.0.1:9", "provisionTimeout": 8}
+    ),
+    "no-such-host": Failure(
         "its URL is right where the step runs",
-        {"url": "http://127.0.0.1:9", "provisionTimeout": 5},
+        {"url": "http://not-there.dask-gateway.svc.cluster.local", "provisionTimeout": 20},
     ),
     "wrong-password": Failure("does not accept our credentials (401", password="wrong"),
     "option-not-offered": Failure(
         "Options(", {"options": {"workerMemory": "memory_of_worker"}}, exit_code=2
     ),
+    "value-refused": Failure("422", {"extraOptions": {"worker_cores_limit": "many"}}),
     "never-runs": Failure(
-        "gateway.provisionTimeout",
-        {"extraOptions": {"fault": "pending"}, "provisionTimeout": 8},
-        clusters=1,
+        "gateway.provisionTimeout", fault("pending", provisionTimeout=20), clusters=1
     ),
-    "fails-to-start": Failure("FAILED", {"extraOptions": {"fault": "failed"}}, clusters=1),
-    "limit-leaves-no-worker": Failure(
-        "no worker", {"extraOptions": {"fault": "no-workers"}}, clusters=1
-    ),
+    "fails-to-start": Failure("FAILED", fault("failed"), clusters=1),
+    "limit-leaves-no-worker": Failure("gives no worker", fault("no-workers"), clusters=1),
     "foreign-server": Failure(
-        "does not answer like a Dask Gateway",
-        {"url": "http://gateway.dask-gateway.svc.cluster.local:8000/nothing-here"},
+        "does not answer like a Dask Gateway", {"url": f"{URL}/nothing-here"}
     ),
 }
 
@@ -58,49 +64,46 @@ def test_provision_fails(ns: Namespace, name: str) -> None:
     pod.wait_ended()
     assert failure.sentence in pod.message(PROVISION)["error"], pod.describe()
     assert pod.exit_code(PROVISION) == failure.exit_code
+    assert pod.exit_code(SIDECAR) == 0
     assert pod.exit_code() is None, "the tool did not start"
-    assert "Traceback" not in pod.log(PROVISION) + pod.log(SIDECAR)
-    assert len(ns.clusters()) == failure.clusters
-    assert ns.alive() == []
+    said = pod.log(PROVISION)
+    assert failure.sentence in said
+    assert "Traceback" not in said + pod.log(SIDECAR)
+    statuses = [cluster.status for cluster in pod.clusters()]
+    assert len(statuses) == failure.clusters
+    assert set(statuses) <= {STOPPING, STOPPED, FAILED}
 
 
-def test_t67_a_taken_port(ns: Namespace) -> None:
-    """A tool must never get a neighbour's cluster: the sidecar refuses before the tool starts."""
-    squatter = {
-        "name": "squatter",
-        "image": step("")["spec"]["containers"][0]["image"],
-        "imagePullPolicy": "Never",
-        "restartPolicy": "Always",
-        "command": ["python3", "-m", "http.server", "28786", "--bind", "127.0.0.1"],
-    }
-    # A sidecar before ours, so that it has the port first.
-    ready = {
-        "name": "ready",
-        "image": squatter["image"],
-        "imagePullPolicy": "Never",
-        "command": ["python3", "-c", WAIT_FOR_PORT],
-    }
-    pod = ns.run(step("echo never", initContainers=[squatter, ready]))
-    pod.wait("provision's end", lambda: pod.exit_code(PROVISION) is not None)
-    assert "ports.scheduler" in pod.message(PROVISION)["error"]
-    assert pod.exit_code() is None, "the tool did not start"
-    assert ns.clusters() == []
-
+SQUAT = "trap exit TERM; python3 -m http.server {port} --bind 127.0.0.1 & wait"
 
 WAIT_FOR_PORT = """
 import socket, time
-while socket.socket().connect_ex(("127.0.0.1", 28786)):
+while socket.socket().connect_ex(("127.0.0.1", {port})):
     time.sleep(0.1)
 """
 
 
+@pytest.mark.parametrize("port", [28786, 28787])
+def test_t67_a_taken_port(ns: Namespace, port: int) -> None:
+    """A tool must never get a neighbour's cluster: the sidecar refuses before the tool starts."""
+    image = {"image": TOOL, "imagePullPolicy": "Never"}
+    squat = ["sh", "-c", SQUAT.format(port=port)]
+    squatter = {"name": "squatter", "restartPolicy": "Always", "command": squat, **image}
+    wait = ["python3", "-c", WAIT_FOR_PORT.format(port=port)]
+    ready = {"name": "ready", "command": wait, **image}
+    pod = ns.run(step("echo never", initContainers=[squatter, ready]))
+    pod.wait_ended()
+    assert "ports.scheduler" in pod.message(PROVISION)["error"]
+    assert pod.exit_code(PROVISION) == 2
+    assert pod.exit_code() is None, "the tool did not start"
+    assert ns.clusters() == []
+
+
 def test_t66_a_final_error_stays_final(ns: Namespace) -> None:
     """Under restartPolicy OnFailure the kubelet runs provision again: it asks for nothing more."""
-    pod = ns.run(
-        step("echo never", restartPolicy="OnFailure"),
-        settings(gateway={"extraOptions": {"fault": "failed"}}),
-    )
-    pod.wait("second run", lambda: (pod.status(PROVISION).get("restartCount") or 0) >= 2)
+    given = settings(gateway=fault("failed"))
+    pod = ns.run(step("echo never", restartPolicy="OnFailure"), given)
+    pod.wait("second run", lambda: pod.restarts(PROVISION) >= 2)
     pod.wait("second end", lambda: "an earlier run's final error" in str(pod.message(PROVISION)))
     assert len(ns.clusters()) == 1
     pod.delete()

@@ -15,6 +15,10 @@ provisioner=v0.0.30
 pause=3.10.1
 export GOFLAGS=-buildvcs=false CGO_ENABLED=0
 mkdir -p "$bin" "$layers"
+[ "$(id -u)" = 0 ] && command -v go >/dev/null && command -v apt-get >/dev/null && [ "$(uname -m)" = x86_64 ] || {
+  echo "a node image is built by root on amd64 Debian with Go: elsewhere set KIND_NODE_IMAGE or KIND_NODE_ARCHIVE" >&2
+  exit 1
+}
 
 finish() {
   findmnt -rno TARGET | grep "^$work/" | sort -r | xargs -r umount -l || true
@@ -24,7 +28,9 @@ trap finish EXIT
 
 step() { # run a function with its output in a log, of which a failure shows the end
   local began=$SECONDS
-  if ! "$1" >"$work/$1.log" 2>&1; then
+  # A process of its own: within a condition `set -e` would not hold.
+  (set -e; "$1") >"$work/$1.log" 2>&1 &
+  if ! wait $!; then
     tail -25 "$work/$1.log" >&2
     echo "node-image.sh: $1 failed" >&2
     exit 1
@@ -47,8 +53,8 @@ binaries() {
     stamp+=" -X $package.gitVersion=$kubernetes -X $package.gitMajor=1 -X $package.gitMinor=34"
     stamp+=" -X $package.gitTreeState=clean -X $package.buildDate=2026-01-01T00:00:00Z"
   done
-  (cd "$here/hyperkube" && go build -mod=mod -trimpath -ldflags "$stamp" -o "$bin/hyperkube" .)
-  (cd "$here/coredns" && go build -mod=mod -trimpath -ldflags "-s -w" -o "$bin/coredns" .)
+  (cd "$here/hyperkube" && go build -mod=readonly -trimpath -ldflags "$stamp" -o "$bin/hyperkube" .)
+  (cd "$here/coredns" && go build -mod=readonly -trimpath -ldflags "-s -w" -o "$bin/coredns" .)
   GOBIN=$bin go install -trimpath -ldflags "-s -w" "github.com/rancher/local-path-provisioner@$provisioner"
   ln -sf hyperkube "$bin/kubeadm"
   gcc -static -Os -s -o "$bin/pause" "$here/pause.c"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -398,11 +400,21 @@ def test_t67_a_taken_port_is_fatal_before_the_tool_starts(tmp_path: Path) -> Non
         taken.listen()
         port = taken.getsockname()[1]
         with pod(faults.url, tmp_path, scheduler_port=port) as p:
+            words = "set other ports in the settings"
             sidecar = p.spawn("sidecar")
-            assert sidecar.wait(30) == EXIT_CONFIGURATION
             p.spawn("provision")
-            assert "set other ports in the settings" in ended(p, EXIT_CONFIGURATION)
+            assert words in ended(p, EXIT_CONFIGURATION)
+            sidecar.send_signal(signal.SIGTERM)
+            assert sidecar.wait(10) == EXIT_CONFIGURATION
+            assert words in p.termination("sidecar")["error"]
         assert faults.posts == 0
+
+
+def test_a_state_volume_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pod("http://127.0.0.1:1", tmp_path) as p:
+        p.settings = replace(p.settings, state=str(tmp_path / "file"))
+        refused(p, "the state volume cannot be used")
 
 
 def test_a_proxy_that_serves_no_schedulers_is_said(gateway: GatewayServer, tmp_path: Path) -> None:
@@ -424,6 +436,7 @@ def test_a_proxy_that_serves_no_schedulers_is_said(gateway: GatewayServer, tmp_p
         ({"gateway_url": "http://u:p@127.0.0.1:1"}, "has a user name in it"),
         ({"auth_type": "jupyterhub", "password": None}, "jupyterhub needs a token"),
         ({"auth_type": "no.such.Class"}, "cannot be made"),
+        ({"auth_type": "kerberos"}, "pykerberos"),
         ({"contract": 99}, "run the image of the version that mutated the pod"),
     ],
 )
@@ -431,14 +444,24 @@ def test_settings_that_cannot_work_are_said_before_anything_is_asked(
     tmp_path: Path, changes: dict[str, object], words: str
 ) -> None:
     with pod("http://127.0.0.1:1", tmp_path, **changes) as p:
-        for program in ("sidecar", "provision"):
-            if program == "provision":
-                p.state.path("up").unlink(missing_ok=True)
-            process = p.spawn(program)
-            if program == "sidecar":
-                assert process.wait(60) == EXIT_CONFIGURATION
-                assert words in p.termination(program)["error"]
-                assert "Traceback" not in p.log(program)
+        refused(p, words)
+        assert p.spawn("provision").wait(60) == EXIT_CONFIGURATION
+        assert words in p.termination("provision")["error"]
+        assert "Traceback" not in p.log("provision")
+
+
+def refused(p: PodProcesses, words: str) -> None:
+    """A sidecar that cannot work says so and stays: one that is gone at once the kubelet starts again
+    and again, and never the init container that would fail for it.
+    """
+    sidecar = p.spawn("sidecar")
+    wait_until(lambda: words in p.log("sidecar"))
+    with pytest.raises(subprocess.TimeoutExpired):
+        sidecar.wait(1)
+    sidecar.send_signal(signal.SIGTERM)
+    assert sidecar.wait(10) == EXIT_CONFIGURATION
+    assert words in p.termination("sidecar")["error"]
+    assert "Traceback" not in p.log("sidecar")
 
 
 def test_sigterm_before_anything_was_asked_ends_at_once(tmp_path: Path) -> None:

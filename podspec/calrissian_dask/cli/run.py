@@ -19,7 +19,9 @@ def run(arguments: Sequence[str]) -> int:
     """Calrissian's own exit code; 2 where it is not installed."""
     try:
         from calrissian.main import main
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "calrissian":
+            raise
         print(MISSING, file=sys.stderr)
         return 2
     sys.argv = ["calrissian", *arguments]  # whence Calrissian and cwltool read it
