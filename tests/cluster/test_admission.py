@@ -73,7 +73,7 @@ def test_t84_limit_range(ns: Namespace) -> None:
     """What a namespace may demand: least and most per container, and defaults."""
     limit = {
         "type": "Container",
-        "min": {"cpu": "10m", "memory": "16Mi"},
+        "min": {"cpu": "1m", "memory": "16Mi"},
         "max": {"cpu": "2", "memory": "1Gi"},
         "default": {"cpu": "1", "memory": "256Mi"},
         "defaultRequest": {"cpu": "10m", "memory": "32Mi"},

@@ -451,8 +451,10 @@ def test_settings_that_cannot_work_are_said_before_anything_is_asked(
 
 
 def refused(p: PodProcesses, words: str) -> None:
-    """A sidecar that cannot work says so and stays: one that is gone at once the kubelet starts again
-    and again, and never the init container that would fail for it.
+    """A sidecar that cannot work says so and stays.
+
+    One that is gone at once the kubelet starts again and again, and never the init container that
+    would fail for it.
     """
     sidecar = p.spawn("sidecar")
     wait_until(lambda: words in p.log("sidecar"))
