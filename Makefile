@@ -57,7 +57,7 @@ CLUSTER_REQUIRED ?=
 test-cluster: .venv/.made ## the suite on a real Kubernetes: kind, in the Docker that runs here or in one of its own
 	@stop=true; tests/kind/docker.sh running || stop='tests/kind/docker.sh down'; \
 	trap "$$stop" EXIT; trap 'exit 130' INT TERM; \
-	if tests/kind/docker.sh up; then \
+	if tests/kind/docker.sh up && $(BIN)/python -m tests.cluster check; then \
 	  $(BIN)/pytest -q -n $(CLUSTER_WORKERS) tests/cluster; \
 	else \
 	  echo 'Not run: the suite on a real Kubernetes (tests/cluster), for the reason above.'; \

@@ -1,10 +1,13 @@
-"""`python -m tests.cluster up|down`: the suite's environment, kept for developing."""
+"""The suite's environment, kept for developing: `python -m tests.cluster up|down`.
+
+`check` says in one sentence why it cannot be made here.
+"""
 
 from __future__ import annotations
 
 import sys
 
-from tests.cluster import environment
+from tests.cluster import environment, kind
 from tests.cluster.engine import CommandFailedError
 
 
@@ -18,10 +21,12 @@ def main() -> str | None:
                     print(f"{size / 1e6:7.1f} MB  {image}")
                 print(f"kubectl --kubeconfig {made.kubeconfig} get pods --all-namespaces")
                 print(f"Dask Gateway: http://{made.gateway_address}")
+            case ["check"]:
+                return None if kind.can_be_had() else kind.NO_KIND
             case ["down"]:
                 environment.down()
             case _:
-                return "usage: python -m tests.cluster up|down"
+                return "usage: python -m tests.cluster up|down|check"
     except CommandFailedError as error:
         return f"the cluster suite's environment: {error}"
     return None

@@ -22,6 +22,8 @@ LOCAL_NODE = "local/kind-node:v1.34.4"
 SHARED_ARCHIVE = ROOT.parent / "shared" / "kind" / "node.tar.zst"
 """That image, where this working place keeps it; otherwise KIND_NODE_ARCHIVE says where it is."""
 
+NO_KIND = "kind is not on PATH, nor is Go, which would install it"
+
 NODE = f"{NAME}-control-plane"
 """The node's container."""
 
@@ -45,13 +47,22 @@ nodes:
 """
 
 
+def can_be_had() -> bool:
+    """Whether there is a `kind`, or Go, which installs one."""
+    return bool(_found() or shutil.which("go"))
+
+
+def _found() -> str | None:
+    return shutil.which("kind", path=f"{os.environ['PATH']}{os.pathsep}{CACHE / 'bin'}")
+
+
 def kind_program() -> str:
     """`kind` on PATH, or in our cache, where Go installs it."""
-    found = shutil.which("kind", path=f"{os.environ['PATH']}{os.pathsep}{CACHE / 'bin'}")
+    found = _found()
     if found:
         return found
-    if shutil.which("go") is None:
-        raise CommandFailedError("kind is not on PATH, nor is Go, which would install it")
+    if not can_be_had():
+        raise CommandFailedError(f"{NO_KIND}: install either")
     bin_folder = str(CACHE / "bin")
     call("go", "install", MODULE, GOBIN=bin_folder, CGO_ENABLED="0")
     return str(CACHE / "bin" / "kind")
