@@ -22,10 +22,10 @@ RUN python3 -m venv /build/tools \
 
 # ---------------------------------------------------------------------------------------------------
 FROM tools AS sidecar-root
-COPY image/assemble_root.py image/
+COPY image/assemble_root.py image/needed_files.py image/
 COPY sidecar sidecar
-# -I: what is in the builder's environment or folder is not part of the image.
-RUN python3 -I image/assemble_root.py --sources sidecar --root /root-of-image calrissian_dask_sidecar \
+# -Es: what is in the builder's environment or home is not part of the image.
+RUN python3 -Es image/assemble_root.py --sources sidecar --root /root-of-image calrissian_dask_sidecar \
  && chroot /root-of-image /usr/bin/env PATH=/usr/local/bin calrissian-dask-sidecar --version
 
 FROM scratch AS sidecar
@@ -40,9 +40,9 @@ ENTRYPOINT ["calrissian-dask-sidecar"]
 FROM tools AS sidecar-auth-root
 COPY requirements/image-auth.txt requirements/
 RUN tools/bin/uv pip install --quiet --target libraries --require-hashes -r requirements/image-auth.txt
-COPY image/assemble_root.py image/
+COPY image/assemble_root.py image/needed_files.py image/
 COPY sidecar sidecar
-RUN python3 -I image/assemble_root.py --sources sidecar --sources libraries --whole-library \
+RUN python3 -Es image/assemble_root.py --sources sidecar --sources libraries --whole-library \
     --root /root-of-image calrissian_dask_sidecar \
  && chroot /root-of-image /usr/bin/env PATH=/usr/local/bin calrissian-dask-sidecar --version
 
