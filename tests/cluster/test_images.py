@@ -14,6 +14,8 @@ from tests.cluster.environment import Environment
 from tests.cluster.images import CALRISSIAN, SIDECAR, SIDECAR_AUTH
 from tests.cluster.namespaces import Namespace
 from tests.cluster.step_pods import StepPod
+from tests.cluster.steps import SECRET, settings, step
+from tests.cluster.tools import COMPUTE, python
 
 HARDENED = ("--rm", "--read-only", "--cap-drop=ALL", "--user=12345:12345", "--network=none")
 
@@ -79,6 +81,31 @@ def test_sidecar_image_has_the_default_user(cluster: Environment) -> None:
 def test_sidecar_image_is_small(cluster: Environment) -> None:
     """Every node pulls it before its first step: half of the smallest official Python image."""
     assert cluster.sizes[SIDECAR] < 60e6
+
+
+def test_sidecar_auth_asks_by_a_class_of_the_library(ns: Namespace) -> None:
+    """Any class of dask_gateway's kind, with the Secret filled in; the library needs more memory."""
+    repository, _, tag = SIDECAR_AUTH.partition(":")
+    password = "{CALRISSIAN_DASK_SECRET}"
+    auth = {
+        "type": "dask_gateway.auth.BasicAuth",
+        "kwargs": {"username": ns.user, "password": password},
+        "existingSecret": SECRET,
+    }
+    limits = {
+        "requests": {"cpu": "50m", "memory": "32Mi"},
+        "limits": {"cpu": "1", "memory": "192Mi"},
+    }
+    given = settings(
+        gateway={"auth": auth},
+        image={"repository": repository, "tag": tag, "pullPolicy": "Never"},
+        resources={"provision": limits, "sidecar": limits},
+    )
+    pod = ns.run(step(python(COMPUTE)), given)
+    pod.wait_ended()
+    assert pod.exit_code() == 0, pod.describe()
+    assert pod.log() == "sum 42\n"
+    pod.assert_released()
 
 
 def test_calrissian_image(cluster: Environment) -> None:

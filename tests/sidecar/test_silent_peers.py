@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import selectors
+import signal
 import socket
 import ssl
 import time
@@ -144,6 +145,8 @@ def test_a_cluster_that_died_before_it_was_scaled_is_said_at_once(tmp_path: Path
 
 def test_provision_says_at_once_why_the_sidecar_cannot_start(tmp_path: Path) -> None:
     with pod("http://127.0.0.1:1", tmp_path, proxy_address="nonsense:abc") as p:
-        assert p.spawn("sidecar").wait(30) == 2
+        sidecar = p.spawn("sidecar")
         assert p.spawn("provision").wait(30) == 2
+        sidecar.send_signal(signal.SIGTERM)
+        assert sidecar.wait(10) == 2
         assert "gateway.proxyAddress" in p.termination("provision")["error"]
