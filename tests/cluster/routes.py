@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
-from tests.cluster.engine import succeeds
 from tests.cluster.gateway import NAMESPACE
-from tests.cluster.kind import NODE
+from tests.cluster.kind import on_node
 from tests.cluster.namespaces import Namespace
 from tests.cluster.step_pods import HANG
 
@@ -38,18 +38,23 @@ class OwnRoute:
             "ports": [{"name": "http", "port": 8000}],
         }
         self.ns.api.create("EndpointSlice", slice_of_one, self.ns.name)
-        self._wait(reached=True)
+        self._wait_until(lambda: self._has_rule("nat"))
 
     def close(self) -> None:
         """Let it lead nowhere: connections are refused."""
         self.ns.api.delete("EndpointSlice", "gateway", self.ns.name)
-        self._wait(reached=False)
+        self._wait_until(lambda: self._has_rule("filter") and not self._has_rule("nat"))
 
-    def _wait(self, *, reached: bool) -> None:
-        """Wait until kube-proxy has heard: it follows within a second or two."""
+    def _has_rule(self, table: str) -> bool:
+        """Whether kube-proxy has written the Service: into nat with endpoints, into filter without.
+
+        Nothing may be sent to it before: an address that no rule knows leaves the machine.
+        """
+        both = f"{{ iptables-nft-save -t {table}; iptables-legacy-save -t {table}; }} 2>/dev/null"
+        return f"-d {self._address}/32" in on_node("bash", "-c", f"{both} || true")
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + HANG
-        call = ("curl", "--silent", "--max-time", "5", "--output", "/dev/null")
-        url = f"http://{self._address}:8000/api/health"
-        while succeeds("docker", "exec", NODE, *call, url) is not reached:
+        while not condition():
             assert time.monotonic() < deadline, "kube-proxy does not follow"
             time.sleep(0.2)

@@ -34,10 +34,6 @@ FAILURES = {
     "gateway-down": Failure(
         "its URL is right where the step runs", {"url": "http://127.0.0.1:9", "provisionTimeout": 8}
     ),
-    "no-such-host": Failure(
-        "its URL is right where the step runs",
-        {"url": "http://not-there.dask-gateway.svc.cluster.local", "provisionTimeout": 20},
-    ),
     "wrong-password": Failure("does not accept our credentials (401", password="wrong"),
     "option-not-offered": Failure(
         "Options(", {"options": {"workerMemory": "memory_of_worker"}}, exit_code=2
