@@ -104,7 +104,7 @@ class Exchange:
         plain.settimeout(_left(deadline))
         try:
             return self._tls.wrap_socket(plain, server_hostname=self.addresses.host)
-        except BaseException:
+        except BaseException:  # SIGTERM too, which is raised anywhere: no descriptor is left
             plain.close()
             raise
 

@@ -39,8 +39,8 @@ def call(*words: str | Path, timeout: float = 600, **environment: str) -> str:
         raise CommandFailedError(f"{shown}: {error.strerror}: is it installed?") from error
     try:
         out, err = process.communicate(timeout=timeout)
-    except BaseException as error:
-        _end(process)  # and what it has started: kind would leave a half-made node
+    except BaseException as error:  # an interrupt too: kind would leave a half-made node
+        _end(process)
         if isinstance(error, subprocess.TimeoutExpired):
             raise CommandFailedError(f"{shown}: not done after {timeout:.0f} s") from error
         raise

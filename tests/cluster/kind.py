@@ -125,7 +125,9 @@ def _stand_in() -> str:
 def _load_archive(path: Path) -> str:
     """Load a docker-save archive, compressed with zstd; the image that was in it."""
     if not path.exists():
-        raise CommandFailedError(f"KIND_NODE_ARCHIVE is {path}, which does not exist")
+        raise CommandFailedError(
+            f"KIND_NODE_ARCHIVE is {path}, which does not exist: name a docker save archive, or unset it"
+        )
     said = call("bash", "-o", "pipefail", "-c", 'zstd -dc --long=27 "$0" | docker load', path)
     loaded = [line.partition("Loaded image: ")[2] for line in said.splitlines()]
     if not any(loaded):

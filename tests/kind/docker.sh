@@ -23,8 +23,8 @@ started_here() { # a pid alone may belong to another process by now
 
 up() {
   running && return 0
-  [ -z "${DOCKER_HOST:-}" ] || { say "DOCKER_HOST is $DOCKER_HOST and no Docker answers there"; return 3; }
-  [ "$(id -u)" = 0 ] || { say "no Docker answers this user, and only root can start one"; return 3; }
+  [ -z "${DOCKER_HOST:-}" ] || { say "DOCKER_HOST is $DOCKER_HOST and no Docker answers there: start it, or unset DOCKER_HOST"; return 3; }
+  [ "$(id -u)" = 0 ] || { say "no Docker answers this user: start one, or run this as root, who can"; return 3; }
   install_docker || return 3
   running && return 0 # the package has started it
   ! pgrep -x dockerd >/dev/null || { say "a dockerd runs here and does not answer: look at its log"; return 3; }
@@ -33,7 +33,7 @@ up() {
 
 install_docker() {
   command -v dockerd >/dev/null && return 0
-  command -v apt-get >/dev/null || { say "no Docker runs here, and without apt-get none can be installed"; return 1; }
+  command -v apt-get >/dev/null || { say "no Docker runs here and without apt-get none can be installed: start one"; return 1; }
   say "installing docker.io"
   mkdir -p "$state"
   { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends docker.io iptables; } \

@@ -6,7 +6,7 @@
 #   node-image.sh TAG ARCHIVE        loads TAG into Docker and keeps it as ARCHIVE (docker save, zstd)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-tag=$1 archive=$2
+tag=${1:?usage: node-image.sh TAG ARCHIVE} archive=${2:?usage: node-image.sh TAG ARCHIVE}
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/node-image.XXXXXX")
 root=$work/root bin=$work/bin layers=$work/layers
 kubernetes=v1.34.4 # the last minor version that still runs on cgroup v1

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -410,6 +409,13 @@ def test_t67_a_taken_port_is_fatal_before_the_tool_starts(tmp_path: Path) -> Non
         assert faults.posts == 0
 
 
+def test_a_sidecar_that_cannot_work_stays_as_else_the_kubelet_never_starts_provision(
+    tmp_path: Path,
+) -> None:
+    with pod("http://127.0.0.1:1", tmp_path, proxy_address="nonsense:abc") as p:
+        refused(p, "gateway.proxyAddress")
+
+
 def test_a_state_volume_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pod("http://127.0.0.1:1", tmp_path) as p:
@@ -458,8 +464,8 @@ def refused(p: PodProcesses, words: str) -> None:
     """
     sidecar = p.spawn("sidecar")
     wait_until(lambda: words in p.log("sidecar"))
-    with pytest.raises(subprocess.TimeoutExpired):
-        sidecar.wait(1)
+    time.sleep(1)
+    assert sidecar.poll() is None, "it has ended before SIGTERM: the pod would hang in Init"
     sidecar.send_signal(signal.SIGTERM)
     assert sidecar.wait(10) == EXIT_CONFIGURATION
     assert words in p.termination("sidecar")["error"]

@@ -36,7 +36,7 @@ class InterruptibleJob:
         """Run the job; called by cwltool's executors."""
         try:
             super().run(runtimeContext, tmpdir_lock)  # type: ignore[misc]  # the job class behind
-        except Exception as error:
+        except Exception as error:  # one that leaves `run` hangs cwltool's parallel executor
             logging.getLogger("cwltool").debug("[job %s]", self.name, exc_info=True)
             known = isinstance(error, CalrissianDaskError | WorkflowException)
             self._fail(str(error) if known else f"{type(error).__name__}: {error}", runtimeContext)

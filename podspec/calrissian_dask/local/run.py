@@ -89,7 +89,7 @@ class LocalRun:
             )
             report.workers = int(cluster.message.get("workers", fitted.workers))
             self.progress.ready(report)
-        except BaseException as error:
+        except BaseException as error:  # an interrupt too: nobody else knows this cluster yet
             report.ended = "no cluster"
             self.progress.gone(report)
             if cluster is not None:
