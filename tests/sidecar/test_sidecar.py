@@ -346,6 +346,17 @@ def test_without_a_tag_the_window_is_said(tmp_path: Path) -> None:
         assert p.termination("sidecar")["release pending"] == "unknown"
 
 
+def test_a_pending_release_is_named_beside_an_unknown_one(tmp_path: Path) -> None:
+    """The reaper needs the name; that another cluster may be there as well must not hide it."""
+    with fault_gateway() as faults, pod(faults.url, tmp_path, stop_timeout=2) as p:
+        sidecar = with_cluster(p, faults)
+        (name,) = faults.clusters
+        faults.faults.append(always("DELETE", name, Answer(503, {"error": "down"})))
+        p.state.write("intent", tag=None)
+        terminated(sidecar)
+        assert p.termination("sidecar")["release pending"] == f"{name}, unknown"
+
+
 def test_sigterm_waits_for_the_name_while_provision_lives(tmp_path: Path) -> None:
     with fault_gateway() as faults, pod(faults.url, tmp_path) as p:
         sidecar = p.up()
