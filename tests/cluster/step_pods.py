@@ -22,6 +22,14 @@ LOOK_AGAIN = 0.3
 """Seconds between looks at what no watch tells: logs, files, the gateway."""
 
 
+UNKNOWN = "ContainerStatusUnknown"
+"""The kubelet's reason where it found no container to ask: its 137 and its message are a guess.
+
+Written among others for a container that a deletion came before (kubelet, status manager:
+"could not be located when the pod was terminated").
+"""
+
+
 class Witness(Protocol):
     """Who has seen what happened to the pods of a namespace."""
 
@@ -103,9 +111,9 @@ class StepPod:
         return dict(self.status(container).get("state") or {})
 
     def exit_code(self, container: str = "main") -> int | None:
-        """The exit code of a container that has ended."""
-        code = self.state(container).get("terminated", {}).get("exitCode")
-        return None if code is None else int(code)
+        """The exit code of a container that has ended; None where the kubelet did not see it."""
+        ended = self.state(container).get("terminated", {})
+        return None if ended.get("reason", UNKNOWN) == UNKNOWN else int(ended["exitCode"])
 
     def restarts(self, container: str) -> int:
         """How often the kubelet has started a container again."""
@@ -116,9 +124,10 @@ class StepPod:
         for state in reversed(self.states):
             for one in state.get("status", {}).get("initContainerStatuses") or []:
                 for which in ("state", "lastState"):
-                    text = (one.get(which) or {}).get("terminated", {}).get("message")
-                    if one["name"] == container and text:
-                        return dict(json.loads(text))
+                    ended = (one.get(which) or {}).get("terminated", {})
+                    known = one["name"] == container and ended.get("reason") != UNKNOWN
+                    if known and ended.get("message"):
+                        return dict(json.loads(ended["message"]))
         return {}
 
     def log(self, container: str = "main", *, timestamps: bool = False) -> str:
