@@ -35,10 +35,15 @@ def has_ended(container: str) -> bool:
     return not any(words[0] == container and words[2] == "RUNNING" for words in tasks if words)
 
 
+def has_file(pod: StepPod, volume: str, name: str) -> bool:
+    """Whether a file is in one of the pod's emptyDirs."""
+    folder = EMPTY_DIRS.format(uid=pod.uid, volume=volume)
+    return succeeds("docker", "exec", NODE, "test", "-e", f"{folder}/{name}")
+
+
 def stopping(pod: StepPod) -> bool:
     """Whether the sidecar has begun its stop."""
-    folder = EMPTY_DIRS.format(uid=pod.uid, volume="dask-state")
-    return succeeds("docker", "exec", NODE, "test", "-e", f"{folder}/stopping")
+    return has_file(pod, "dask-state", "stopping")
 
 
 def touch(pod: StepPod, name: str) -> None:
@@ -47,15 +52,9 @@ def touch(pod: StepPod, name: str) -> None:
     on_node("touch", f"{folder}/{name}")
 
 
-def tool_wrote(pod: StepPod, name: str) -> bool:
-    """Whether the tool has made a file in its /tmp."""
-    folder = EMPTY_DIRS.format(uid=pod.uid, volume="tmpdir")
-    return succeeds("docker", "exec", NODE, "test", "-e", f"{folder}/{name}")
-
-
 def wait_wrote(pod: StepPod, name: str) -> None:
     """Wait until the tool has made a file in its /tmp."""
-    pod.wait(f"file {name} of the tool", lambda: tool_wrote(pod, name))
+    pod.wait(f"file {name} of the tool", lambda: has_file(pod, "tmpdir", name))
 
 
 def restart_kubelet(pause: float = 0.0) -> None:
@@ -69,12 +68,10 @@ def sandbox(pod: StepPod) -> str:
     """The id of the pod's sandbox container."""
     wanted = f'labels."io.kubernetes.pod.uid"=={pod.uid}'
     listing = on_node("ctr", "-n", "k8s.io", "containers", "list", "-q", wanted)
-    for identity in listing.split():
-        labels = json.loads(on_node("ctr", "-n", "k8s.io", "containers", "info", identity))[
-            "Labels"
-        ]
-        if labels.get("io.cri-containerd.kind") == "sandbox":
-            return identity
+    for container in listing.split():
+        told = json.loads(on_node("ctr", "-n", "k8s.io", "containers", "info", container))
+        if told["Labels"].get("io.cri-containerd.kind") == "sandbox":
+            return container
     raise AssertionError(f"{pod.name} has no sandbox")
 
 
