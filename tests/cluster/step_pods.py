@@ -71,6 +71,21 @@ class StepPod:
         """Whether the object has left the API server."""
         return self.name in self.namespace.gone
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether no container runs any more, whether the object is still there or not.
+
+        The phase is not enough: Failed may be told while the sidecar still releases the cluster.
+        """
+        status = self.now.get("status", {})
+        statuses = [
+            one
+            for kind in ("initContainerStatuses", "containerStatuses")
+            for one in status.get(kind) or []
+        ]
+        running = any("running" in (one.get("state") or {}) for one in statuses)
+        return self.is_gone or (self.phase in ("Succeeded", "Failed") and not running)
+
     def wait(self, what: str, condition: Callable[[], object]) -> None:
         """Wait until the condition holds; `what` says in the failure what did not happen."""
         deadline = time.monotonic() + HANG
@@ -80,8 +95,8 @@ class StepPod:
                 self.namespace.changed.wait(LOOK_AGAIN)
 
     def wait_ended(self) -> None:
-        """Wait until no container runs any more, whether the object is still there or not."""
-        self.wait("end", lambda: self.is_gone or self.phase in ("Succeeded", "Failed"))
+        """Wait until no container runs any more."""
+        self.wait("end", lambda: self.has_ended)
 
     def wait_gone(self) -> None:
         """Wait until the object is gone."""

@@ -50,3 +50,13 @@ def test_the_kubelets_guess_of_137_is_no_exit_code() -> None:
 def test_the_kubelets_words_are_no_termination_message() -> None:
     assert sidecar_that(GUESS).message(SIDECAR) == {}
     assert sidecar_that(STOPPED, GUESS).message(SIDECAR) == {"stopped": ["abc"]}
+
+
+def test_a_failed_pod_whose_sidecar_still_runs_has_not_ended() -> None:
+    def sidecar(state: dict[str, Any]) -> StepPod:
+        told = {"phase": "Failed", "initContainerStatuses": [{"name": SIDECAR, "state": state}]}
+        return StepPod(Seen({"step": [{"status": told}]}), "step", "uid")
+
+    assert not sidecar({"running": {}}).has_ended
+    assert sidecar({"terminated": STOPPED}).has_ended
+    assert sidecar({}).has_ended
