@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from calrissian_dask_sidecar.contract import SECRET_ENV
@@ -17,15 +17,15 @@ from cwltool.main import main as cwltool_main
 from cwltool.utils import versionstring
 from schema_salad.exceptions import ValidationException
 
+from calrissian_dask.cwl import occurrences
+from calrissian_dask.cwl.cwltool_reading import register, uri_of
 from calrissian_dask.errors import ConfigurationError
-from calrissian_dask.local import occurrences
 from calrissian_dask.local.fit import this_machine
 from calrissian_dask.local.gateway import EmbeddedGateway
 from calrissian_dask.local.interrupt import Interrupt
 from calrissian_dask.local.node import use_wheel_where_there_is_no_node
 from calrissian_dask.local.progress import Progress
 from calrissian_dask.local.run import LocalRun
-from calrissian_dask.local.schema import register
 from calrissian_dask.local.tool import RefusedError, tool_maker
 from calrissian_dask.settings import Settings
 
@@ -80,8 +80,7 @@ def misplaced(options: argparse.Namespace) -> str | None:
     behind = [word.split("=")[0] for word in options.job_order or []]
     ours = [word for word in behind if word in OURS]
     if ours and options.workflow:
-        with _without_logs():
-            inputs = occurrences.input_names(options.workflow)
+        inputs = occurrences.input_names(uri_of(options.workflow))
         ours = [word for word in ours if word.removeprefix("--") not in inputs]
     return f"{ours[0]} stands behind the CWL document: put it before" if ours else None
 
@@ -125,8 +124,7 @@ def run(options: argparse.Namespace, settings: Settings, environ: Mapping[str, s
 
 def _run_cwltool(options: argparse.Namespace, shared: LocalRun) -> int:
     if options.workflow:
-        with _without_logs():
-            found = occurrences.find(options.workflow)
+        found = occurrences.find(uri_of(options.workflow))
         for sentence in occurrences.warnings(found):
             shared.progress.tell(f"warning: {sentence}")
         wrong = occurrences.problems(found)
@@ -153,16 +151,6 @@ def _run_cwltool(options: argparse.Namespace, shared: LocalRun) -> int:
             custom_schema_callback=lambda: register(options.enable_ext),
         )
     return code
-
-
-@contextlib.contextmanager
-def _without_logs() -> Iterator[None]:
-    """For what cwltool will do, and say, once more."""
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _quiet_logs(progress: Progress, *, debug: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from cwltool.context import RuntimeContext
 from cwltool.errors import WorkflowException
 
+from calrissian_dask.cwl.tools import evaluate
 from calrissian_dask.errors import CalrissianDaskError
 from calrissian_dask.local.run import JobAsk, LocalRun
 from calrissian_dask.requirement import CLASS, parse
@@ -84,7 +85,7 @@ class DaskJob(InterruptibleJob):
             super()._execute(runtime, env, runtimeContext, monitor_function)
             return
         try:
-            fields = {key: self._evaluate(key, value) for key, value in self.fields.items()}
+            fields = evaluate(self.fields, self.builder)
             ask = JobAsk(
                 step=self.name,
                 requirement=parse(fields, CLASS),
@@ -105,15 +106,6 @@ class DaskJob(InterruptibleJob):
             self.shared.release(cluster, report)
             report.stopped = time.monotonic() - ended
 
-    def _evaluate(self, key: str, value: Any) -> Any:
-        """The value of an expression, with `inputs` and `runtime` of this job."""
-        try:
-            return self.builder.do_eval(value)
-        except WorkflowException as error:
-            raise CalrissianDaskError(
-                f"{CLASS}.{key}: {value!r} cannot be evaluated: {_reason(str(error))}"
-            ) from error
-
 
 class _NoLock:
     """cwltool's sequential executor may have none."""
@@ -123,12 +115,3 @@ class _NoLock:
 
     def __exit__(self, *_: object) -> None:
         return
-
-
-def _reason(text: str) -> str:
-    """The line of a long report of JavaScript that says what was wrong."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line in lines:
-        if "Error:" in line:
-            return line
-    return " ".join(line for line in lines if not line.endswith(":")) or "no reason was given"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import Any
 
 from cwltool.command_line_tool import CommandLineTool
@@ -13,9 +13,9 @@ from cwltool.utils import HasReqsHints
 from cwltool.workflow import default_make_tool
 from ruamel.yaml.comments import CommentedMap
 
+from calrissian_dask.cwl.tools import nearest
 from calrissian_dask.local.job import DaskJob, InterruptibleJob
 from calrissian_dask.local.run import LocalRun
-from calrissian_dask.requirement import is_requirement
 
 DOCKER = "DockerRequirement"
 
@@ -60,24 +60,15 @@ class LocalTool(CommandLineTool):
         if image:
             self.shared.once(f"[{name}] runs as a process: its image {image} is set aside")
         base = super().make_job_runner(runtimeContext)
-        fields = self._dask_requirement()
-        if fields is None:
+        asked = nearest(self)
+        if asked is None:
             return type(base.__name__, (InterruptibleJob, base), {"shared": self.shared})
         members = {
             "shared": self.shared,
-            "fields": {key: value for key, value in fields.items() if key != "class"},
+            "fields": asked.fields,
             "image": image,
         }
         return type(base.__name__, (DaskJob, base), members)
-
-    def _dask_requirement(self) -> Mapping[str, Any] | None:
-        """The nearest one, requirements before hints; a job's cwl:requirements are not expanded."""
-        for entries in (self.requirements, self.hints):
-            for entry in reversed(entries):
-                if is_requirement(entry.get("class")):
-                    found: Mapping[str, Any] = entry
-                    return found
-        return None
 
     def image(self) -> str | None:
         """The container image that the tool names or cwltool would give it; None without one."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from calrissian_dask.local import occurrences
-from calrissian_dask.local.schema import register
+from calrissian_dask.cwl import occurrences
+from calrissian_dask.cwl.cwltool_reading import register, uri_of
 from calrissian_dask.requirement import IRI
 from cwltool.context import LoadingContext
 from cwltool.load_tool import load_tool
@@ -55,6 +55,10 @@ def write(folder: Path, content: dict[str, Any], version: str = "v1.2", /, **mor
     return str(path)
 
 
+def found(path: str) -> list[occurrences.Occurrence]:
+    return occurrences.find(uri_of(path))
+
+
 def load(path: str, *, enable_ext: bool = False) -> list[Any]:
     """The requirement that each tool of a document has, as cwltool sees it."""
     register(enable_ext)
@@ -89,7 +93,7 @@ def test_every_form_in_every_place_of_every_version(
         (requirement,) = load(path, enable_ext=enable_ext)
         assert requirement is not None, (part, form, name)
         assert {key: requirement[key] for key in REQUIREMENT} == REQUIREMENT
-        (one,) = occurrences.find(path)
+        (one,) = found(path)
         assert one.expanded == IRI
         assert occurrences.problems([one]) == []
 
@@ -142,7 +146,7 @@ def test_graphs_and_what_they_run_are_looked_through(tmp_path: Path) -> None:
     path = tmp_path / "document.cwl"
     path.write_text(yaml.safe_dump(packed))
     for name in (str(path), f"{path}#main"):
-        files = [Path(one.file).name for one in occurrences.find(name)]
+        files = [Path(one.file).name for one in found(name)]
         assert sorted(files) == ["document.cwl", "inner.cwl"]
 
 
@@ -165,7 +169,7 @@ outputs: []
 """
     (tmp_path / "tool.cwl").write_text(text)
     monkeypatch.chdir(tmp_path)
-    sentences = occurrences.problems(occurrences.find("tool.cwl"))
+    sentences = occurrences.problems(found("tool.cwl"))
     places = [sentence.split(": ")[0] for sentence in sentences]
     assert sorted(places) == ["tool.cwl:10:5", "tool.cwl:6:3", "tool.cwl:7:5", "tool.cwl:8:5"]
     joined = "\n".join(sentences)
@@ -181,7 +185,7 @@ def test_a_prefix_that_is_not_declared_is_an_error_and_not_a_slow_run(
 ) -> None:
     """As a hint cwltool would take it for unknown, and run the tool without a cluster."""
     path = write(tmp_path, tool(**{part: section("map", name)}))
-    (sentence,) = occurrences.problems(occurrences.find(path))
+    (sentence,) = occurrences.problems(found(path))
     assert "declare its prefix, $namespaces: {calrissian: https://calrissian" in sentence
 
 
@@ -190,7 +194,7 @@ def test_what_works_and_should_be_known_is_said_once(tmp_path: Path) -> None:
         "clusterMaxCore": 5
     }
     path = write(tmp_path, document("workflow", "requirements", section("map", NAMES[0], fields)))
-    spelling, inherited = occurrences.warnings(occurrences.find(path))
+    spelling, inherited = occurrences.warnings(found(path))
     assert "write clusterMaxCores" in spelling
     assert "every tool below gets a cluster of its own" in inherited
 
@@ -199,21 +203,21 @@ def test_what_works_and_should_be_known_is_said_once(tmp_path: Path) -> None:
 def test_what_is_no_cwl_is_left_to_cwltool(tmp_path: Path, content: str) -> None:
     path = tmp_path / "x.cwl"
     path.write_text(content)
-    assert occurrences.find(str(path)) == []
-    assert occurrences.find(str(tmp_path / "absent.cwl")) == []
+    assert found(str(path)) == []
+    assert found(str(tmp_path / "absent.cwl")) == []
 
 
 def test_an_input_that_is_called_run_is_an_input(tmp_path: Path) -> None:
     wrong = tool(hints=section("map", "dask:DaskGatewayRequirement"), inputs={"run": "string?"})
     path = write(tmp_path, wrong)
-    assert len(occurrences.problems(occurrences.find(path))) == 1
-    assert occurrences.input_names(path) == {"run"}
+    assert len(occurrences.problems(found(path))) == 1
+    assert occurrences.input_names(uri_of(path)) == {"run"}
 
 
 def test_what_cannot_be_read_does_not_hide_the_rest(tmp_path: Path) -> None:
     whole = workflow({"run": "absent.cwl", "in": [], "out": []})
     whole["steps"]["two"] = {"run": tool(hints=section("list", NAMES[0])), "in": [], "out": []}
-    assert len(occurrences.find(write(tmp_path, whole))) == 1
+    assert len(found(write(tmp_path, whole))) == 1
 
 
 @pytest.mark.parametrize("part", ["requirements", "hints"])
@@ -222,5 +226,5 @@ def test_a_misspelt_class_is_an_error_and_not_a_slow_run(
     tmp_path: Path, part: str, form: str
 ) -> None:
     path = write(tmp_path, tool(**{part: section(form, "calrissian:DaskGatewayRequirment")}))
-    (sentence,) = occurrences.problems(occurrences.find(path))
+    (sentence,) = occurrences.problems(found(path))
     assert "did you mean DaskGatewayRequirement?" in sentence

@@ -1,4 +1,4 @@
-"""The extension registered with cwltool, for every version of CWL and beside cwltool's own classes."""
+"""How cwltool reads: where a document is, and the extension beside its own classes, for every version."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from importlib.resources import files
 from typing import Any
 
 import yaml
+from cwltool.load_tool import resolve_tool_uri
 from cwltool.process import supportedProcessRequirements, use_custom_schema
+from cwltool.resolver import tool_resolver
 from cwltool.update import ALLUPDATES
 
+from calrissian_dask.cwl.occurrences import without_logs
 from calrissian_dask.extension_schema import record, standalone
 from calrissian_dask.requirement import IRI
 
@@ -24,6 +27,15 @@ CWLTOOL_EXTENSIONS = {
 """As cwltool/main.py, setup_schema, pairs them: with a callback it no longer looks at --enable-ext."""
 
 CWLTOOL_BASE = "http://commonwl.org/cwltool"
+
+
+def uri_of(document: str) -> str | None:
+    """The URI under which cwltool finds a document; None where it will say that it finds none."""
+    try:
+        with without_logs():
+            return str(resolve_tool_uri(document, resolver=tool_resolver)[0])
+    except Exception:  # schema-salad raises many kinds, and cwltool raises the same again
+        return None
 
 
 def register(enable_ext: bool) -> None:  # noqa: FBT001  # cwltool's option of that name

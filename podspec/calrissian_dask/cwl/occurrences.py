@@ -1,10 +1,13 @@
 """Every DaskGatewayRequirement in a CWL document and in what it runs, with its place.
 
-Looked for before cwltool reads the document: so all mistakes are said at once, with our remedies.
+Looked for before cwltool or cwl-utils reads the document: so all mistakes are said at once, with our
+remedies.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,8 +15,6 @@ from typing import Any
 from urllib.parse import urldefrag, urlsplit
 from urllib.request import url2pathname
 
-from cwltool.load_tool import default_loader, resolve_tool_uri
-from cwltool.resolver import tool_resolver
 from ruamel.yaml.comments import CommentedMap
 from schema_salad.ref_resolver import Loader
 
@@ -41,6 +42,7 @@ class Occurrence:
     column: int
     owner: str
     """The `class` of the process or step that has it: CommandLineTool, Workflow, or ""."""
+    is_hint: bool
 
     @property
     def misspelt(self) -> bool:
@@ -56,20 +58,29 @@ class Occurrence:
         return f"{self.file}:{line + 1}:{column + 1}"
 
 
-def find(document: str) -> list[Occurrence]:
+@contextlib.contextmanager
+def without_logs() -> Iterator[None]:
+    """For what the document's reader will do, and say, once more."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def find(uri: str | None) -> list[Occurrence]:
     """All occurrences in a document and in whatever it runs or imports.
 
-    What cannot be read is left out: cwltool says so in its own words.
+    What cannot be read is left out: who reads the document says so in its own words.
     """
-    loader = default_loader()
-    uri = _resolve(document)
-    return list(_of_uri(uri, loader, set())) if uri else []
+    with without_logs():
+        return list(_of_uri(uri, Loader({}), set())) if uri else []
 
 
-def input_names(document: str) -> set[str]:
+def input_names(uri: str | None) -> set[str]:
     """The names of the document's own inputs: what may stand behind it as an option."""
-    uri = _resolve(document)
-    content = _fetch(default_loader(), urldefrag(uri)[0]) if uri else None
+    with without_logs():
+        content = _fetch(Loader({}), urldefrag(uri)[0]) if uri else None
     names: set[str] = set()
     for process in _mappings(content):
         inputs = process.get("inputs")
@@ -80,17 +91,10 @@ def input_names(document: str) -> set[str]:
     return {name.lstrip("#").rsplit("/", 1)[-1] for name in names}
 
 
-def _resolve(document: str) -> str | None:
-    try:
-        return str(resolve_tool_uri(document, resolver=tool_resolver)[0])
-    except Exception:  # schema-salad raises many kinds, and cwltool raises the same again
-        return None
-
-
 def _fetch(loader: Loader, uri: str) -> Any:
     try:
         return loader.fetch(uri)
-    except Exception:  # see _resolve
+    except Exception:  # schema-salad raises many kinds, and raises the same again for the reader
         return None
 
 
@@ -191,6 +195,7 @@ def _of_section(
             line=line,
             column=column,
             owner=str(node.get("class", "")),
+            is_hint=section == "hints",
         )
 
 

@@ -1,0 +1,1 @@
+"""The extension in CWL documents, for every edge that reads them: found, registered, evaluated."""
