@@ -9,7 +9,8 @@ from calrissian_dask_sidecar import contract
 from calrissian_dask_sidecar.program_settings import ProgramSettings, write
 
 from calrissian_dask.annotations import Ask
-from calrissian_dask.settings import Resources, Settings
+from calrissian_dask.setting_sections import Resources
+from calrissian_dask.settings import Settings
 from calrissian_dask.tell import tell
 
 SIDECAR = "dask-sidecar"

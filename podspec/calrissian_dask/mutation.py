@@ -36,7 +36,8 @@ from calrissian_dask.containers import (
 )
 from calrissian_dask.errors import PodError
 from calrissian_dask.pod_form import check_form
-from calrissian_dask.settings import Ports, Settings
+from calrissian_dask.setting_sections import Ports
+from calrissian_dask.settings import Settings
 from calrissian_dask.tool import connected
 
 Pod = Mapping[str, Any]
