@@ -1,13 +1,11 @@
-"""`calrissian-dask run`: Calrissian, with its own command line.
-
-So far every argument and every document goes to Calrissian as it is; it refuses a tool that has
-DaskGatewayRequirement under `requirements`.
-"""
+"""`calrissian-dask run`: Calrissian, with its own command line, whose steps get their cluster."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from calrissian_dask.cli.settings_file import add_options, read_settings
 
 MISSING = (
     "calrissian-dask run: Calrissian is not installed: pip install 'calrissian-dask[calrissian]'"
@@ -15,15 +13,17 @@ MISSING = (
 )
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Calrissian's own exit code; 2 where it is not installed."""
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Calrissian's own exit code; 2 where it is not installed, or the settings are wrong."""
     try:
-        from calrissian.main import main
+        from calrissian_dask.runner import seam
     except ModuleNotFoundError as error:
         if error.name != "calrissian":
             raise
         print(MISSING, file=sys.stderr)
         return 2
-    sys.argv = ["calrissian", *arguments]  # whence Calrissian and cwltool read it
-    code: int | None = main()
-    return code or 0
+    return seam.run(
+        arguments,
+        add_options,
+        lambda flags, configured: read_settings(flags, environ, configured),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from calrissian_dask.documents import load_documents
 from calrissian_dask.errors import ConfigurationError
@@ -18,36 +19,49 @@ SETTINGS_ENV = "CALRISSIAN_DASK_SETTINGS"
 GATEWAY_URL_ENV = "CALRISSIAN_DASK_GATEWAY_URL"
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: Any, action: str | type[argparse.Action] = "store") -> None:
     """The two flags that every command has."""
     parser.add_argument(
         "--dask-gateway-url",
+        action=action,
         metavar="URL",
         help=f"base URL of the Dask Gateway; else {GATEWAY_URL_ENV}, else gateway.url of the settings",
     )
     parser.add_argument(
         "--dask-settings",
+        action=action,
         metavar="FILE",
         help=f"settings as YAML; else {SETTINGS_ENV}, else {SETTINGS_PATH} where it is there",
     )
 
 
 def read_settings(
-    options: argparse.Namespace, environ: Mapping[str, str], usual: Path = SETTINGS_PATH
+    options: argparse.Namespace,
+    environ: Mapping[str, str],
+    configured: Mapping[str, str] | None = None,
+    usual: Path = SETTINGS_PATH,
 ) -> Settings:
-    """The settings that hold for this command; raises ConfigurationError."""
-    named = options.dask_settings or environ.get(SETTINGS_ENV)
+    """The settings that hold for this command; raises ConfigurationError.
+
+    The command line comes before the environment, and that before `configured`: what Calrissian's
+    own `--conf` says under the flags' names.
+    """
+    lowest = configured or {}
+    named = options.dask_settings or environ.get(SETTINGS_ENV) or lowest.get("dask_settings")
     path = Path(named) if named else usual
     settings = Settings()
     if named or path.exists():
         settings = _read(path)
-    url = options.dask_gateway_url or environ.get(GATEWAY_URL_ENV)
-    if url:
-        place = "--dask-gateway-url" if options.dask_gateway_url else GATEWAY_URL_ENV
-        gateway = parse_settings({"gateway": {"url": url}}, place).gateway
-        settings = settings.model_copy(
-            update={"gateway": settings.gateway.model_copy(update={"url": gateway.url})}
-        )
+    for place, url in (
+        ("--dask-gateway-url", options.dask_gateway_url),
+        (GATEWAY_URL_ENV, environ.get(GATEWAY_URL_ENV)),
+        ("--conf: dask_gateway_url", lowest.get("dask_gateway_url")),
+    ):
+        if url:
+            gateway = parse_settings({"gateway": {"url": url}}, place).gateway
+            return settings.model_copy(
+                update={"gateway": settings.gateway.model_copy(update={"url": gateway.url})}
+            )
     return settings
 
 

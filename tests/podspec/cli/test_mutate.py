@@ -179,7 +179,7 @@ def test_the_flag_is_before_the_environment_and_that_before_the_file(tmp_path: P
 
     def url(environ: dict[str, str], **values: Any) -> str | None:
         return read_settings(
-            options(**{"dask_gateway_url": None, **values}), environ, usual
+            options(**{"dask_gateway_url": None, **values}), environ, usual=usual
         ).gateway.url
 
     assert url({}) == "http://usual.example"
@@ -189,9 +189,12 @@ def test_the_flag_is_before_the_environment_and_that_before_the_file(tmp_path: P
     )
     assert url(environ, dask_settings=str(file)) == "http://env.example"
     assert url(environ, dask_gateway_url="http://flag.example") == "http://flag.example"
-    kept = read_settings(options(dask_settings=str(file)), {}, usual)
+    kept = read_settings(options(dask_settings=str(file)), {}, usual=usual)
     assert kept.gateway.scaling == "adaptive"
-    assert read_settings(options(dask_gateway_url=None), {}, tmp_path / "none").gateway.url is None
+    assert (
+        read_settings(options(dask_gateway_url=None), {}, usual=tmp_path / "none").gateway.url
+        is None
+    )
 
 
 @pytest.mark.parametrize(

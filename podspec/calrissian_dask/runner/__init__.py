@@ -1,0 +1,1 @@
+"""Calrissian, unmodified, whose steps get their Dask cluster: the only folder that imports it."""

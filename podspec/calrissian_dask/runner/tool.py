@@ -1,0 +1,96 @@
+"""Calrissian's tool, whose job gets a cluster where the requirement holds for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from calrissian.tool import CalrissianCommandLineTool, calrissian_make_tool
+from cwltool.context import LoadingContext, RuntimeContext
+from cwltool.process import Process, shortname
+from ruamel.yaml.comments import CommentedMap
+from schema_salad.exceptions import ValidationException
+from schema_salad.sourceline import SourceLine
+
+from calrissian_dask.cwl.tools import Asked, nearest
+from calrissian_dask.requirement import CLASS, literal_problems
+from calrissian_dask.runner.job import DaskJob
+from calrissian_dask.runner.session import Session
+
+
+class DaskTool(CalrissianCommandLineTool):  # type: ignore[misc]  # Calrissian has no types
+    """A CommandLineTool of one run; `session` is set by a subclass made for that run."""
+
+    session: Session
+
+    def make_job_runner(self, runtimeContext: RuntimeContext) -> type[Any]:  # noqa: N803
+        """Calrissian's own job class for every tool that asks for no cluster."""
+        base: type[Any] = super().make_job_runner(runtimeContext)
+        asked = self.asked()
+        if asked is None or (asked.is_hint and self.session.settings.gateway.url is None):
+            return base
+        return type("DaskJob", (DaskJob,), {"session": self.session, "fields": asked.fields})
+
+    def asked(self) -> Asked | None:
+        """The requirement that holds for this tool, its own or inherited."""
+        return nearest(self)
+
+    def problems(self) -> list[str]:
+        """What keeps this tool from its cluster whatever the expressions will give, with places."""
+        asked = self.asked()
+        if asked is None:
+            return []
+        name = shortname(str(self.tool.get("id", "tool")))
+        if self.session.settings.gateway.url is None:
+            if asked.is_hint:
+                self.session.once(
+                    f"tool {name}: {CLASS} is a hint, and no Dask Gateway is known: it runs without"
+                    " a cluster; give --dask-gateway-url before the workflow for one"
+                )
+                return []
+            missing = (
+                f"tool {name} has {CLASS}, and no Dask Gateway is known: give --dask-gateway-url"
+                " before the workflow"
+            )
+            return [_placed(asked, None, missing)]
+        return [
+            _placed(asked, problem.field, f"{CLASS}.{problem}")
+            for problem in literal_problems(asked.written)
+        ]
+
+
+def tool_maker(session: Session) -> Callable[[CommentedMap, LoadingContext], Process]:
+    """What cwltool calls for every process of a document.
+
+    When the whole document is there, and before any job, all problems are raised together: so no
+    step has had a pod.
+    """
+    built: list[DaskTool] = []
+    tool_class: type[DaskTool] = type("DaskTool", (DaskTool,), {"session": session})
+    depth = [0]
+
+    def make(document: CommentedMap, context: LoadingContext) -> Process:
+        depth[0] += 1
+        try:
+            if document.get("class") == "CommandLineTool":
+                tool = tool_class(document, context)
+                built.append(tool)
+                process: Process = tool
+            else:
+                process = calrissian_make_tool(document, context)
+        finally:
+            depth[0] -= 1
+        if depth[0] == 0:
+            problems = [problem for tool in built for problem in tool.problems()]
+            if problems:
+                raise ValidationException("\n".join(dict.fromkeys(problems)))
+        return process
+
+    return make
+
+
+def _placed(asked: Asked, field: str | None, sentence: str) -> str:
+    """With file, line and column where they are known."""
+    written = asked.written
+    key = field if field in written else next(iter(written), None)
+    return str(SourceLine(written, key, str).makeError(sentence))
