@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from calrissian_dask import __version__
-from calrissian_dask.cli import local, mutate, run
+from calrissian_dask.cli import local, mutate, plan, run
 
 __all__ = ["main"]
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["local"]:
         return local.run(words[1:], os.environ)
     if words[:1] == ["run"]:
-        return run.run(words[1:])
+        return run.run(words[1:], os.environ)
     parser = argparse.ArgumentParser(
         prog="calrissian-dask",
         description="A Dask cluster for exactly as long as a CWL step runs.",
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("run", add_help=False, help="Calrissian: the same CWL on Kubernetes")
     local.add_command(commands)
     mutate.add_command(commands)
+    plan.add_command(commands)
     options = parser.parse_args(words)
     for stream in (sys.stdin, sys.stdout):
         if isinstance(stream, io.TextIOWrapper):

@@ -1,0 +1,181 @@
+"""CWL processes by their URI, as cwl-utils parses them, with the extension kept among their hints.
+
+cwl-utils refuses a class that it does not know under `requirements`, and takes it under `hints`: so
+each of ours is moved there, marked, before a document is parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urldefrag, urlsplit
+
+from cwl_utils.parser import load_document_by_yaml
+from schema_salad.exceptions import SchemaSaladException
+from schema_salad.ref_resolver import Loader
+
+from calrissian_dask.cwl.occurrences import without_logs
+from calrissian_dask.cwl.tools import Asked
+from calrissian_dask.errors import CalrissianDaskError
+from calrissian_dask.requirement import is_requirement
+
+MARK = "calrissian-dask: from requirements"
+"""The key that a moved requirement has; no field of any class can be called so."""
+
+Process = Any
+"""A CommandLineTool, Workflow, ExpressionTool or Operation of one of cwl-utils' CWL versions."""
+
+
+class UnreadableError(CalrissianDaskError):
+    """The document, or one that it runs, is not there or is no CWL."""
+
+
+def file_uri(document: str) -> str:
+    """The URI of a path or of a URI, with its fragment."""
+    if urlsplit(document).scheme in ("http", "https", "file"):
+        return document
+    path, hash_, fragment = document.partition("#")
+    return Path(path).absolute().as_uri() + hash_ + fragment
+
+
+class Documents:
+    """Every file that is read, once."""
+
+    def __init__(self) -> None:
+        self._loader = Loader({})
+        self._raw: dict[str, dict[str, MutableMapping[str, Any]]] = {}
+        self._parsed: dict[str, Process] = {}
+
+    def entry(self, uri: str) -> Process:
+        """The process that a command line means: the one named, else #main, else the only choice.
+
+        Raises UnreadableError with the names that there are.
+        """
+        file, fragment = urldefrag(uri)
+        known = self._read(file)
+        if fragment:
+            return self.process(uri)
+        if len(known) == 1:
+            return self.process(next(iter(known)))
+        if f"{file}#main" in known:
+            return self.process(f"{file}#main")
+        run = {reference for raw in known.values() for reference in _run_by(raw, file)}
+        roots = [name for name in known if name not in run]
+        if len(roots) == 1:
+            return self.process(roots[0])
+        names = ", ".join("#" + urldefrag(name)[1] for name in roots or known)
+        raise UnreadableError(f"{uri}: has several processes: name one of {names} behind the file")
+
+    def process(self, uri: str) -> Process:
+        """The process with that URI."""
+        file, fragment = urldefrag(uri)
+        known = self._read(file)
+        if not fragment and len(known) == 1:
+            uri = next(iter(known))
+        if uri not in known:
+            names = ", ".join("#" + urldefrag(name)[1] for name in known)
+            raise UnreadableError(f"{uri}: is not there; the file has {names}")
+        if uri not in self._parsed:
+            try:
+                with without_logs():
+                    self._parsed[uri] = load_document_by_yaml(known[uri], file)
+            except (SchemaSaladException, KeyError, TypeError, AttributeError) as error:
+                raise UnreadableError(f"{uri}: is no valid CWL: {error}") from error
+        return self._parsed[uri]
+
+    def _read(self, file: str) -> dict[str, MutableMapping[str, Any]]:
+        """The processes of a file by URI, each a document of its own, ready for cwl-utils."""
+        if file not in self._raw:
+            whole = self._fetch(file)
+            shared = {k: v for k, v in whole.items() if k in ("cwlVersion", "$namespaces")}
+            if not str(shared.get("cwlVersion", "")).startswith("v1."):
+                raise UnreadableError(f"{file}: has no cwlVersion v1.0, v1.1 or v1.2")
+            found = whole["$graph"] if "$graph" in whole else [whole]
+            entries = [entry for entry in found if isinstance(entry, MutableMapping)]
+            self._raw[file] = {
+                _name(entry, file): {**shared, **_movable(self._with_imports(entry, file))}
+                for entry in entries
+            }
+        return self._raw[file]
+
+    def _fetch(self, uri: str) -> Any:
+        try:
+            with without_logs():
+                content = self._loader.fetch(uri)
+        except Exception as error:  # schema-salad raises many kinds
+            raise UnreadableError(f"{uri}: cannot be read: {_first_line(error)}") from error
+        if not isinstance(content, Mapping | list):
+            raise UnreadableError(f"{uri}: is no CWL document")
+        return content
+
+    def _with_imports(self, node: Any, base: str) -> Any:
+        """A copy in which what is imported stands itself: cwl-utils would refuse ours in it."""
+        if isinstance(node, Mapping):
+            if set(node) == {"$import"}:
+                uri = self._loader.fetcher.urljoin(base, str(node["$import"]))
+                return self._with_imports(self._fetch(uri), uri)
+            return {key: self._with_imports(value, base) for key, value in node.items()}
+        if isinstance(node, list):
+            return [self._with_imports(value, base) for value in node]
+        return node
+
+
+def asked(process: Process) -> tuple[list[Asked], list[Asked]]:
+    """Ours under `requirements` and under `hints` of a process or a step."""
+    found: tuple[list[Asked], list[Asked]] = ([], [])
+    for hint in process.hints or []:
+        if isinstance(hint, Mapping) and is_requirement(hint.get("class")):
+            fields = {k: v for k, v in hint.items() if k not in ("class", MARK)}
+            is_hint = MARK not in hint
+            found[int(is_hint)].append(Asked(fields, is_hint))
+    return found
+
+
+def _movable(node: Any) -> Any:
+    """A copy of a process, with every requirement of ours among the hints beside it."""
+    if isinstance(node, list):
+        return [_movable(value) for value in node]
+    if not isinstance(node, Mapping):
+        return node
+    node = {key: _movable(value) for key, value in node.items()}
+    moved = [fields for name, fields in _entries(node.get("requirements")) if is_requirement(name)]
+    if moved:
+        node["requirements"] = [
+            {"class": name, **fields}
+            for name, fields in _entries(node["requirements"])
+            if not is_requirement(name)
+        ]
+        hints = [{"class": name, **fields} for name, fields in _entries(node.get("hints"))]
+        marked = [{"class": "DaskGatewayRequirement", **fields, MARK: True} for fields in moved]
+        node["hints"] = hints + marked
+    return node
+
+
+def _entries(body: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Class and fields of what stands under `requirements` or `hints`, in map or list form."""
+    if isinstance(body, Mapping):
+        for name, fields in body.items():
+            yield str(name), fields if isinstance(fields, Mapping) else {}
+    elif isinstance(body, list):
+        for entry in body:
+            if isinstance(entry, Mapping):
+                yield str(entry.get("class")), {k: v for k, v in entry.items() if k != "class"}
+
+
+def _name(entry: Mapping[str, Any], file: str) -> str:
+    name = str(entry.get("id", "")).rsplit("#", 1)[-1]
+    return f"{file}#{name}" if name else file
+
+
+def _run_by(raw: Mapping[str, Any], file: str) -> Iterator[str]:
+    steps = raw.get("steps")
+    for step in steps.values() if isinstance(steps, Mapping) else steps or []:
+        run = step.get("run") if isinstance(step, Mapping) else None
+        if isinstance(run, str) and run.startswith("#"):
+            yield file + run
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

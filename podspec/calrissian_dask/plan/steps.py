@@ -1,0 +1,235 @@
+"""A workflow walked as a run would walk it, with what is known: which step asks for which cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from calrissian_dask.cwl.tools import Asked
+from calrissian_dask.errors import Problem, RequirementError
+from calrissian_dask.plan.documents import Documents, Process, asked
+from calrissian_dask.plan.peak import Weight, side_by_side
+from calrissian_dask.plan.values import (
+    JAVASCRIPT,
+    UNKNOWN,
+    Evaluator,
+    NotEvaluableError,
+    Scope,
+    scattered,
+    short,
+    with_defaults,
+)
+from calrissian_dask.requirement import DaskGatewayRequirement, literal_problems, parse
+
+MOST_ITEMS = 10_000
+"""Items of all scatters that are looked at one by one; more are taken for as many as unknown."""
+
+
+@dataclass
+class PlannedStep:
+    """One tool in its place, over all jobs that it will have."""
+
+    id: str
+    asked: Asked
+    image: str | None
+    inherited_from: str | None
+    """The workflow or step whose requirement it is; None where it is the tool's own."""
+    scatter: int | str | None = None
+    """How many jobs; the scattered inputs where only the run knows; None without scatter."""
+    clusters: list[DaskGatewayRequirement] = field(default_factory=list)
+    """For each job whose values are known."""
+    values: list[Mapping[str, Any]] = field(default_factory=list)
+    """For each job its fields: evaluated, or the expression where only the run knows."""
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all its clusters are known."""
+        return not isinstance(self.scatter, str) and len(self.clusters) == len(self.values)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the walk is: the path, what holds there, and the scatters above."""
+
+    path: tuple[str, ...] = ()
+    requirements: tuple[tuple[Asked, str], ...] = ()
+    hints: tuple[tuple[Asked, str], ...] = ()
+    javascript: tuple[Mapping[str, Any], ...] = ()
+    image: str | None = None
+    is_scattered: bool = False
+    unknown_scatter: str | None = None
+
+
+class Walk:
+    """One walk over a process and everything that it runs."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._items = 0
+        self.steps: dict[str, PlannedStep] = {}
+
+    def process(self, process: Process, given: Mapping[str, Any], place: Place) -> Weight | None:
+        """What it asks for at most at once; None where only the run knows."""
+        inside = _inside(process, place)
+        scope = with_defaults(process.inputs, given)
+        if process.class_ == "Workflow":
+            return self._workflow(process, scope, inside)
+        if process.class_ == "CommandLineTool":
+            return self._tool(process, scope, inside)
+        return Weight()
+
+    def _workflow(self, workflow: Process, scope: Scope, place: Place) -> Weight | None:
+        numbers = {short(step.id): number for number, step in enumerate(workflow.steps)}
+        after: dict[int, set[int]] = {}
+        weights: list[Weight] = []
+        known = True
+        for number, step in enumerate(workflow.steps):
+            sources = [source for one in step.in_ for source in _listed(one.source)]
+            names = {_step_of(source, workflow.id) for source in sources}
+            after[number] = {numbers[name] for name in names if name in numbers}
+            weight = self._step(step, scope, place, workflow)
+            known = known and weight is not None
+            weights.append(weight or Weight())
+        return side_by_side(weights, after) if known else None
+
+    def _step(self, step: Process, scope: Scope, place: Place, workflow: Process) -> Weight | None:
+        inside = _inside(step, replace(place, path=(*place.path, short(step.id))))
+        run = step.run if not isinstance(step.run, str) else self._documents.process(step.run)
+        given = {short(one.id): _source_value(one, scope, workflow) for one in step.in_}
+        names = [short(name) for name in _listed(step.scatter)]
+        if not names:
+            return self.process(run, self._transformed(step, given, inside), inside)
+        items = scattered(given, names, step.scatterMethod)
+        rows = list(items) if items is not None else None
+        inside = replace(inside, is_scattered=True)
+        self._items += len(rows or [])
+        if rows is None or self._items > MOST_ITEMS:
+            inside = replace(inside, unknown_scatter=", ".join(names))
+            unknown = {**given, **dict.fromkeys(names, UNKNOWN)}
+            weight = self.process(run, self._transformed(step, unknown, inside), inside)
+            return Weight() if weight == Weight() else None
+        total: Weight | None = Weight()
+        for row in rows:
+            weight = self.process(run, self._transformed(step, row, inside), inside)
+            total = total + weight if total is not None and weight is not None else None
+        return total
+
+    def _transformed(self, step: Process, given: Scope, place: Place) -> dict[str, Any]:
+        """The inputs after `valueFrom`, which sees all of them as they were before."""
+        evaluator = Evaluator(place.javascript)
+        values = dict(given)
+        for one in step.in_:
+            if one.valueFrom is not None:
+                name = short(one.id)
+                try:
+                    values[name] = evaluator.value(one.valueFrom, given, given.get(name))
+                except NotEvaluableError:
+                    values[name] = UNKNOWN  # the run will say it, and it is none of ours
+        return values
+
+    def _tool(self, tool: Process, scope: Scope, place: Place) -> Weight | None:
+        entries = place.requirements or place.hints
+        if not entries:
+            return Weight()
+        holding, owner = entries[-1]
+        name = "/".join(place.path) or short(tool.id)
+        planned = self.steps.get(name)
+        if planned is None:
+            inherited = owner if owner != _title(tool, place) else None
+            planned = PlannedStep(name, holding, place.image, inherited)
+            planned.problems += literal_problems(holding.fields)
+            self.steps[name] = planned
+        if place.unknown_scatter:
+            planned.scatter = place.unknown_scatter
+        elif place.is_scattered and not isinstance(planned.scatter, str):
+            planned.scatter = (planned.scatter or 0) + 1
+        requirement = self._evaluated(planned, scope, place)
+        if requirement is None or place.unknown_scatter:
+            return None
+        workers = requirement.workers
+        return Weight(
+            1, workers, requirement.worker_cores * workers, requirement.worker_memory * workers
+        )
+
+    def _evaluated(
+        self, planned: PlannedStep, scope: Scope, place: Place
+    ) -> DaskGatewayRequirement | None:
+        evaluator = Evaluator(place.javascript)
+        values: dict[str, Any] = {}
+        unknown = False
+        for name, written in planned.asked.fields.items():
+            try:
+                value = evaluator.value(written, scope)
+            except NotEvaluableError as error:
+                _add(planned, Problem(name, f"{written!r} cannot be evaluated: {error}"))
+                value = UNKNOWN
+            unknown = unknown or value is UNKNOWN
+            values[name] = written if value is UNKNOWN else value
+        planned.values.append(values)
+        if unknown or planned.problems:
+            return None
+        try:
+            requirement = parse(values, planned.id)
+        except RequirementError as error:
+            for problem in error.problems:
+                _add(planned, problem)
+            return None
+        planned.clusters.append(requirement)
+        return requirement
+
+
+def _inside(process: Process, place: Place) -> Place:
+    """What holds inside a process or a step."""
+    title = _title(process, place)
+    requirements, hints = asked(process)
+    javascript = [
+        {"class": JAVASCRIPT, "expressionLib": list(one.expressionLib or [])}
+        for one in [*(process.hints or []), *(process.requirements or [])]
+        if getattr(one, "class_", None) == JAVASCRIPT
+    ]
+    images = [
+        one.dockerPull
+        for one in [*(process.hints or []), *(process.requirements or [])]
+        if getattr(one, "class_", None) == "DockerRequirement" and one.dockerPull
+    ]
+    return replace(
+        place,
+        requirements=(*place.requirements, *((one, title) for one in requirements)),
+        hints=(*place.hints, *((one, title) for one in hints)),
+        javascript=(*place.javascript, *javascript),
+        image=images[-1] if images else place.image,
+    )
+
+
+def _title(process: Process, place: Place) -> str:
+    kind = getattr(process, "class_", None) or "step"
+    return f"{kind} {'/'.join(place.path) or short(process.id)}"
+
+
+def _source_value(one: Process, scope: Scope, workflow: Process) -> Any:
+    """A step input's value before `valueFrom`: of the workflow's inputs, as only these are known."""
+    sources = _listed(one.source)
+    if not sources:
+        return one.default
+    merged = getattr(one, "linkMerge", None) or getattr(one, "pickValue", None)
+    if len(sources) > 1 or merged or _step_of(sources[0], workflow.id) is not None:
+        return UNKNOWN
+    value = scope.get(short(sources[0]), UNKNOWN)
+    return one.default if value is None else value
+
+
+def _step_of(source: str, workflow: str) -> str | None:
+    """The step whose output a source is; None for an input of the workflow."""
+    parts = source.removeprefix(workflow).lstrip("#/").split("/")
+    return parts[0] if len(parts) > 1 else None
+
+
+def _listed(value: str | Sequence[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
+
+
+def _add(planned: PlannedStep, problem: Problem) -> None:
+    if problem not in planned.problems:
+        planned.problems.append(problem)
