@@ -87,6 +87,11 @@ def show_memory(count: int) -> str:
     return str(count)
 
 
+def show_count(count: int | Fraction, noun: str) -> str:
+    """With its noun: 1 core, 0.5 cores, 2 workers."""
+    return f"{float(count):g} {noun}" + ("" if count == 1 else "s")
+
+
 def _plain(value: object) -> Fraction | None:
     """A number that YAML has read as one; None for text. A bool is neither."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):

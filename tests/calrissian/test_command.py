@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,12 @@ class Place:
         return str(path)
 
     def run(
-        self, *arguments: str, command: Path = COMMAND, **environ: str
+        self,
+        *arguments: str,
+        command: Path = COMMAND,
+        environ: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        first = [command, *(["run"] if command == COMMAND else [])]
+        first = [str(command), *(["run"] if command == COMMAND else [])]
         done = subprocess.run(
             [*first, "--max-ram", "1G", "--max-cores", "1", *arguments],
             check=False,
@@ -75,7 +79,7 @@ class Place:
             text=True,
             timeout=120,
             cwd=self.folder,
-            env=self.environ | environ,
+            env={**self.environ, **(environ or {})},
         )
         if command == COMMAND:
             assert "Traceback" not in done.stderr, done.stderr
@@ -158,7 +162,9 @@ def test_without_a_gateway_the_requirement_is_an_error_with_its_place(place: Pla
     document = place.write(tool(requirements={DASK: REQUIREMENT}))
     done = place.run(document)
     assert done.returncode == 1
-    assert "document.cwl:14:5: tool document.cwl has DaskGatewayRequirement" in flat(done.stderr)
+    line = Path(document).read_text().splitlines().index("  calrissian:DaskGatewayRequirement:") + 2
+    placed = f"document.cwl:{line}:5: tool document.cwl has DaskGatewayRequirement"
+    assert placed in flat(done.stderr)
     assert "give --dask-gateway-url before the workflow" in flat(done.stderr)
 
 
@@ -171,7 +177,7 @@ def test_without_a_gateway_a_hint_is_one_warning(place: Place) -> None:
 def test_all_problems_of_a_document_come_together_before_any_step(place: Place) -> None:
     wrong = {**REQUIREMENT, "workerCores": 0, "workerMemory": "4 Q"}
     steps = {
-        name: {"run": tool(hints={DASK: wrong}), "in": [], "out": []} for name in ("one", "two")
+        name: {"run": tool(hints={DASK: dict(wrong)}), "in": [], "out": []} for name in ("one", "two")
     }
     content = {"class": "Workflow", "inputs": [], "outputs": [], "steps": steps}
     done = place.run("--dask-gateway-url", URL, place.write(content))
@@ -196,9 +202,9 @@ def test_an_override_is_checked_as_what_it_overrides(place: Place) -> None:
 # Where the settings come from.
 
 
-def settings_of(place: Place, *arguments: str, **environ: str) -> str:
+def settings_of(place: Place, *arguments: str, environ: Mapping[str, str] | None = None) -> str:
     """Which URL holds: it is not one, so the refusal names it and its place."""
-    done = place.run(*arguments, place.write(EXPRESSION), **environ)
+    done = place.run(*arguments, place.write(EXPRESSION), environ=environ)
     assert done.returncode == 2, done.stderr
     return done.stderr
 
@@ -213,9 +219,9 @@ def test_the_flag_before_the_environment_before_conf_before_default_json(place: 
     with_conf = ["--conf", str(conf)]
     assert "--conf: dask_gateway_url: gateway.url: 'conf'" in settings_of(place, *with_conf)
     env = {"CALRISSIAN_DASK_GATEWAY_URL": "env"}
-    assert "'env'" in settings_of(place, *with_conf, **env)
+    assert "'env'" in settings_of(place, *with_conf, environ=env)
     flag = [*with_conf, "--dask-gateway-url", "flag"]
-    assert "--dask-gateway-url: gateway.url: 'flag'" in settings_of(place, *flag, **env)
+    assert "--dask-gateway-url: gateway.url: 'flag'" in settings_of(place, *flag, environ=env)
 
 
 def test_a_settings_file_may_stand_in_conf(place: Place) -> None:

@@ -41,12 +41,13 @@ def runners(folder: Path, content: dict[str, Any], given: Settings) -> list[type
     register(enable_ext=False)
     path = folder / "document.cwl"
     path.write_text(yaml.safe_dump({"cwlVersion": "v1.2", "$namespaces": SPACES, **content}))
-    context, built = LoadingContext(), []
+    context = LoadingContext()
+    built: list[Any] = []
     make = tool_maker(Session(given))
 
-    def remember(document: Any, loading: LoadingContext) -> Any:
-        process = make(document, loading)
-        if document["class"] == "CommandLineTool":
+    def remember(toolpath_object: Any, loadingContext: LoadingContext) -> Any:  # noqa: N803
+        process = make(toolpath_object, loadingContext)
+        if toolpath_object["class"] == "CommandLineTool":
             built.append(process)
         return process
 

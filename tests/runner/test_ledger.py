@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from calrissian_dask.containers import PROVISION, SIDECAR
 from calrissian_dask.requirement import parse
@@ -11,7 +12,7 @@ from calrissian_dask.runner.ledger import Ledger
 from tests.podspec.pods import REQUIREMENT
 from tests.runner.scripted_api import TOOL, container, ended, pod, started
 
-HOUR = {"finishedAt": "2026-11-23T11:00:04Z"}
+HOUR: dict[str, Any] = {"finishedAt": "2026-11-23T11:00:04Z"}
 """One hour after the provision's end."""
 
 

@@ -26,6 +26,7 @@ from tests.runner.scripted_api import (
     Pod,
     PodList,
     ScriptedApi,
+    Told,
     container,
     ended,
     pod,
@@ -278,7 +279,7 @@ def test_t21_turns_of_pull_errors_are_one_wait() -> None:
     def failing(reason: str) -> Pod:
         return pod(container(SIDECAR, waiting={"reason": reason, "message": "no"}))
 
-    turns = [failing("ErrImagePull"), failing("ImagePullBackOff")] * 50
+    turns: list[Told] = [failing("ErrImagePull"), failing("ImagePullBackOff")] * 50
     clock = Clock(PULL / 20)
     assert "does not start" in follow(ScriptedApi(turns), clock)
     assert clock.now < 3 * PULL

@@ -28,7 +28,9 @@ def add_command(commands: Any) -> None:
         " problems, 2: unreadable.",
     )
     parser.add_argument("document", metavar="FILE", help="CWL: a path or URL, with #process or not")
-    parser.add_argument("job", metavar="JOB", nargs="?", help="inputs, as YAML or JSON")
+    parser.add_argument(
+        "job", metavar="JOB", nargs="?", help="inputs, as YAML or JSON; - is standard input"
+    )
     add_options(parser)
     parser.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
     parser.set_defaults(run=run)
@@ -50,7 +52,7 @@ def run(
         return EXIT_UNREADABLE
     try:
         settings = read_settings(options, environ)
-        job = _job(Path(options.job)) if options.job else {}
+        job = _job(options.job, stdin) if options.job else {}
         plan = make_plan(options.document, job, settings, environ)
     except CalrissianDaskError as error:
         for line in str(error).splitlines():
@@ -64,8 +66,8 @@ def run(
     return 0 if plan.is_clean else EXIT_PROBLEMS
 
 
-def _job(path: Path) -> Mapping[str, Any]:
-    documents = load_documents(read_text(path), str(path))
+def _job(path: str, stdin: TextIO) -> Mapping[str, Any]:
+    documents = load_documents(stdin.read() if path == "-" else read_text(Path(path)), path)
     job = documents[0] if documents else {}
     if len(documents) > 1 or not isinstance(job, Mapping):
         raise ConfigurationError(f"{path}: is no job: write the inputs as one mapping")

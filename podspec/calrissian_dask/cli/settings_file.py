@@ -77,6 +77,8 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigurationError(
+            f"{path}: cannot be read: {error.strerror}: check its name"
+        ) from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: is not UTF-8 text") from error
+        raise ConfigurationError(f"{path}: is not UTF-8 text: save it as such") from error

@@ -191,7 +191,7 @@ def _of_section(
             fields=fields if isinstance(fields, Mapping) else {},
             written=written,
             expanded=_expand(written, spaces),
-            file=_show(uri),
+            file=show_uri(uri),
             line=line,
             column=column,
             owner=str(node.get("class", "")),
@@ -208,7 +208,7 @@ def _expand(name: str, spaces: Mapping[str, str]) -> str:
     return spaces[prefix] + rest if prefix in spaces else name
 
 
-def _show(uri: str) -> str:
+def show_uri(uri: str) -> str:
     """A file's path, from here where it is below; another URI as it is."""
     parsed = urlsplit(uri)
     if parsed.scheme != "file":

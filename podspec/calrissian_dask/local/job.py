@@ -11,7 +11,7 @@ from typing import Any
 from cwltool.context import RuntimeContext
 from cwltool.errors import WorkflowException
 
-from calrissian_dask.cwl.tools import evaluate
+from calrissian_dask.cwl.evaluation import evaluate
 from calrissian_dask.errors import CalrissianDaskError
 from calrissian_dask.local.run import JobAsk, LocalRun
 from calrissian_dask.requirement import CLASS, parse

@@ -13,7 +13,7 @@ from cwltool.utils import HasReqsHints
 from cwltool.workflow import default_make_tool
 from ruamel.yaml.comments import CommentedMap
 
-from calrissian_dask.cwl.tools import nearest
+from calrissian_dask.cwl.asked import nearest
 from calrissian_dask.local.job import DaskJob, InterruptibleJob
 from calrissian_dask.local.run import LocalRun
 

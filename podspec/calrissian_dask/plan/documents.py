@@ -15,8 +15,8 @@ from cwl_utils.parser import load_document_by_yaml
 from schema_salad.exceptions import SchemaSaladException
 from schema_salad.ref_resolver import Loader
 
-from calrissian_dask.cwl.occurrences import without_logs
-from calrissian_dask.cwl.tools import Asked
+from calrissian_dask.cwl.asked import Asked
+from calrissian_dask.cwl.occurrences import show_uri, without_logs
 from calrissian_dask.errors import CalrissianDaskError
 from calrissian_dask.requirement import is_requirement
 
@@ -65,7 +65,7 @@ class Documents:
         if len(roots) == 1:
             return self.process(roots[0])
         names = ", ".join("#" + urldefrag(name)[1] for name in roots or known)
-        raise UnreadableError(f"{uri}: has several processes: name one of {names} behind the file")
+        raise UnreadableError(f"{show_uri(file)}: has several processes: add one of {names} to it")
 
     def process(self, uri: str) -> Process:
         """The process with that URI."""
@@ -75,13 +75,13 @@ class Documents:
             uri = next(iter(known))
         if uri not in known:
             names = ", ".join("#" + urldefrag(name)[1] for name in known)
-            raise UnreadableError(f"{uri}: is not there; the file has {names}")
+            raise UnreadableError(f"{show_uri(uri)}: is not there: the file has {names}")
         if uri not in self._parsed:
             try:
                 with without_logs():
                     self._parsed[uri] = load_document_by_yaml(known[uri], file)
             except (SchemaSaladException, KeyError, TypeError, AttributeError) as error:
-                raise UnreadableError(f"{uri}: is no valid CWL: {error}") from error
+                raise UnreadableError(f"{show_uri(uri)}: is no valid CWL: {error}") from error
         return self._parsed[uri]
 
     def _read(self, file: str) -> dict[str, MutableMapping[str, Any]]:
@@ -90,8 +90,10 @@ class Documents:
             whole = self._fetch(file)
             shared = {k: v for k, v in whole.items() if k in ("cwlVersion", "$namespaces")}
             if not str(shared.get("cwlVersion", "")).startswith("v1."):
-                raise UnreadableError(f"{file}: has no cwlVersion v1.0, v1.1 or v1.2")
-            found = whole["$graph"] if "$graph" in whole else [whole]
+                raise UnreadableError(
+                    f"{show_uri(file)}: has no cwlVersion of v1.0, v1.1 or v1.2: write cwlVersion: v1.2"
+                )
+            found = whole.get("$graph", [whole])
             entries = [entry for entry in found if isinstance(entry, MutableMapping)]
             self._raw[file] = {
                 _name(entry, file): {**shared, **_movable(self._with_imports(entry, file))}
@@ -104,9 +106,11 @@ class Documents:
             with without_logs():
                 content = self._loader.fetch(uri)
         except Exception as error:  # schema-salad raises many kinds
-            raise UnreadableError(f"{uri}: cannot be read: {_first_line(error)}") from error
+            raise UnreadableError(
+                f"{show_uri(uri)}: cannot be read: {_first_line(error)}: check its name"
+            ) from error
         if not isinstance(content, Mapping | list):
-            raise UnreadableError(f"{uri}: is no CWL document")
+            raise UnreadableError(f"{show_uri(uri)}: is no CWL document: it has to be a mapping")
         return content
 
     def _with_imports(self, node: Any, base: str) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from calrissian_dask.cwl.tools import Asked
+from calrissian_dask.cwl.asked import Asked
 from calrissian_dask.errors import Problem, RequirementError
 from calrissian_dask.plan.documents import Documents, Process, asked
 from calrissian_dask.plan.peak import Weight, side_by_side
+from calrissian_dask.plan.planned_step import PlannedStep
 from calrissian_dask.plan.values import (
     JAVASCRIPT,
     UNKNOWN,
@@ -24,29 +25,6 @@ from calrissian_dask.requirement import DaskGatewayRequirement, literal_problems
 
 MOST_ITEMS = 10_000
 """Items of all scatters that are looked at one by one; more are taken for as many as unknown."""
-
-
-@dataclass
-class PlannedStep:
-    """One tool in its place, over all jobs that it will have."""
-
-    id: str
-    asked: Asked
-    image: str | None
-    inherited_from: str | None
-    """The workflow or step whose requirement it is; None where it is the tool's own."""
-    scatter: int | str | None = None
-    """How many jobs; the scattered inputs where only the run knows; None without scatter."""
-    clusters: list[DaskGatewayRequirement] = field(default_factory=list)
-    """For each job whose values are known."""
-    values: list[Mapping[str, Any]] = field(default_factory=list)
-    """For each job its fields: evaluated, or the expression where only the run knows."""
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def is_known(self) -> bool:
-        """Whether all its clusters are known."""
-        return not isinstance(self.scatter, str) and len(self.clusters) == len(self.values)
 
 
 @dataclass(frozen=True)
@@ -163,7 +141,7 @@ class Walk:
             try:
                 value = evaluator.value(written, scope)
             except NotEvaluableError as error:
-                _add(planned, Problem(name, f"{written!r} cannot be evaluated: {error}"))
+                planned.add(Problem(name, f"{written!r} cannot be evaluated: {error}"))
                 value = UNKNOWN
             unknown = unknown or value is UNKNOWN
             values[name] = written if value is UNKNOWN else value
@@ -174,7 +152,7 @@ class Walk:
             requirement = parse(values, planned.id)
         except RequirementError as error:
             for problem in error.problems:
-                _add(planned, problem)
+                planned.add(problem)
             return None
         planned.clusters.append(requirement)
         return requirement
@@ -228,8 +206,3 @@ def _step_of(source: str, workflow: str) -> str | None:
 
 def _listed(value: str | Sequence[str] | None) -> list[str]:
     return [value] if isinstance(value, str) else list(value or [])
-
-
-def _add(planned: PlannedStep, problem: Problem) -> None:
-    if problem not in planned.problems:
-        planned.problems.append(problem)

@@ -56,7 +56,7 @@ class Evaluator:
             return do_eval(
                 written,
                 known,
-                list(self.javascript),
+                [dict(one) for one in self.javascript],
                 None,
                 None,
                 {},
@@ -95,8 +95,9 @@ def with_defaults(inputs: Sequence[Any], given: Mapping[str, Any]) -> dict[str, 
 
 def scattered(scope: Scope, names: Sequence[str], method: str | None) -> Iterator[Scope] | None:
     """The scope of each item of a scatter; None where only the run knows how many."""
-    lists = [scope.get(name) for name in names]
-    if not all(isinstance(one, list) for one in lists):
+    given = [scope.get(name) for name in names]
+    lists = [one for one in given if isinstance(one, list)]
+    if len(lists) < len(given):
         return None
     rows = zip(*lists, strict=False) if method == "dotproduct" else itertools.product(*lists)
     return ({**scope, **dict(zip(names, row, strict=True))} for row in rows)

@@ -17,7 +17,7 @@ from calrissian.retry import RetryParameters
 from cwltool.context import RuntimeContext
 from kubernetes.client import V1ObjectMeta, V1Pod
 
-from calrissian_dask.cwl.tools import evaluate
+from calrissian_dask.cwl.evaluation import evaluate
 from calrissian_dask.errors import CalrissianDaskError
 from calrissian_dask.requirement import CLASS, parse
 from calrissian_dask.runner.ledger import ClusterRecord

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calrissian_dask.containers import PROVISION, SIDECAR
-from calrissian_dask.quantity import show_cores, show_memory
+from calrissian_dask.quantity import show_count, show_memory
 from calrissian_dask.requirement import DaskGatewayRequirement
 from calrissian_dask.runner.pod_state import Pod, container_state, said
 
@@ -63,13 +63,11 @@ class ClusterRecord:
             self.outcome = "released"
 
     def _arrival(self, words: object) -> str:
-        each = (
-            f"{show_cores(self.asked.worker_cores)} cores, {show_memory(self.asked.worker_memory)}"
-        )
+        cores = show_count(self.asked.worker_cores, "core")
+        workers = show_count(self.workers, "worker")
+        each = f"{cores}, {show_memory(self.asked.worker_memory)}"
         took = f" after {self.provision_seconds:.1f} s" if self.provision_seconds else ""
-        parts = [
-            f"Dask cluster {self.cluster} is ready{took}: {self.workers} workers ({each} each)"
-        ]
+        parts = [f"Dask cluster {self.cluster} is ready{took}: {workers} ({each} each)"]
         parts += [str(words)] if words else []
         parts += [f"dashboard {self.dashboard}"] if self.dashboard else []
         return ", ".join(parts)

@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap
 from schema_salad.exceptions import ValidationException
 from schema_salad.sourceline import SourceLine
 
-from calrissian_dask.cwl.tools import Asked, nearest
+from calrissian_dask.cwl.asked import Asked, nearest
 from calrissian_dask.requirement import CLASS, literal_problems
 from calrissian_dask.runner.job import DaskJob
 from calrissian_dask.runner.session import Session

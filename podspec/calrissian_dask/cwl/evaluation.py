@@ -1,22 +1,14 @@
-"""What cwltool's own objects, a tool and a job's builder, say of the requirement."""
+"""The requirement's expressions, evaluated by cwltool for one job."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cwltool.errors import WorkflowException
 
 from calrissian_dask.errors import CalrissianDaskError
-from calrissian_dask.requirement import CLASS, is_requirement
-
-
-class Tool(Protocol):
-    """What is read of cwltool's Process."""
-
-    requirements: list[Any]
-    hints: list[Any]
+from calrissian_dask.requirement import CLASS
 
 
 class Builder(Protocol):
@@ -24,32 +16,6 @@ class Builder(Protocol):
 
     def do_eval(self, ex: Any) -> Any:
         """The value of an expression, or of anything else as it is."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The requirement that holds for a tool: its fields as written, and whether it is a hint."""
-
-    written: Mapping[str, Any]
-    is_hint: bool
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The fields without `class`."""
-        return {key: value for key, value in self.written.items() if key != "class"}
-
-
-def nearest(tool: Tool) -> Asked | None:
-    """The tool's own or inherited one: requirements before hints, the inner before the outer.
-
-    CWL v1.2, Workflow, "Requirements and hints". A job's cwl:requirements are not expanded by
-    cwltool, so the class is compared as written.
-    """
-    for entries, is_hint in ((tool.requirements, False), (tool.hints, True)):
-        for entry in reversed(entries):
-            if is_requirement(entry.get("class")):
-                return Asked(entry, is_hint)
-    return None
 
 
 def evaluate(fields: Mapping[str, Any], builder: Builder) -> dict[str, Any]:
