@@ -177,7 +177,8 @@ def test_without_a_gateway_a_hint_is_one_warning(place: Place) -> None:
 def test_all_problems_of_a_document_come_together_before_any_step(place: Place) -> None:
     wrong = {**REQUIREMENT, "workerCores": 0, "workerMemory": "4 Q"}
     steps = {
-        name: {"run": tool(hints={DASK: dict(wrong)}), "in": [], "out": []} for name in ("one", "two")
+        name: {"run": tool(hints={DASK: dict(wrong)}), "in": [], "out": []}
+        for name in ("one", "two")
     }
     content = {"class": "Workflow", "inputs": [], "outputs": [], "steps": steps}
     done = place.run("--dask-gateway-url", URL, place.write(content))

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import environment, namespaces
+from tests.cluster.calrissian import runs
+from tests.cluster.calrissian.runs import Calrissian
 from tests.cluster.gateway import GatewayView
 from tests.cluster.namespaces import Namespace
 from tests.cluster.session import ENVIRONMENT
@@ -102,6 +104,13 @@ def make_namespace(
 def ns(make_namespace: NamespaceMaker) -> Namespace:
     """The namespace of this test."""
     return make_namespace()
+
+
+@pytest.fixture
+def calrissian(ns: Namespace) -> Iterator[Calrissian]:
+    """The namespace of this test, as Calrissian's documentation prepares one."""
+    with runs.documented(ns) as ready:
+        yield ready
 
 
 @pytest.hookimpl(hookwrapper=True)

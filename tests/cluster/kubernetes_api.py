@@ -110,6 +110,8 @@ VERSIONS = {
     "Deployment": "apps/v1",
     "Job": "batch/v1",
     "EndpointSlice": "discovery.k8s.io/v1",
+    "Role": "rbac.authorization.k8s.io/v1",
+    "RoleBinding": "rbac.authorization.k8s.io/v1",
     "PriorityClass": "scheduling.k8s.io/v1",
 }
 """Of kinds that are not in the core group."""

@@ -74,3 +74,8 @@ def step(line: str, **spec: Any) -> dict[str, Any]:
 def with_cluster(pod: dict[str, Any], given: Settings | None = None) -> dict[str, Any]:
     """The pod, mutated."""
     return mutate_pod(annotate(pod, REQUIREMENT, None), given or settings())
+
+
+def settings_file(**changes: Any) -> dict[str, Any]:
+    """The same as an operator writes them down."""
+    return settings(**changes).model_dump(mode="json", by_alias=True, exclude_unset=True)

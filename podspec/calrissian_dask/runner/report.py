@@ -19,6 +19,7 @@ class DaskTimelineReport(TimelineReport):  # type: ignore[misc]  # Calrissian ha
     def to_dict(self) -> dict[str, Any]:
         """Calrissian's, and under `dask` the ledger."""
         result: dict[str, Any] = super().to_dict()
+        result.pop("ledger", None)  # Calrissian's takes every attribute
         return {**result, KEY: self.ledger.to_dict()}
 
 
