@@ -24,6 +24,7 @@ from tests.conftest import run_folder
 REPORT = pytest.StashKey[pytest.TestReport]()
 
 NamespaceMaker = Callable[..., Namespace]
+CalrissianMaker = Callable[[Namespace], Calrissian]
 
 LONGEST = 900
 """Seconds for a test: more than two waits of `step_pods.HANG`, so that these can say what hung."""
@@ -86,8 +87,8 @@ def make_namespace(
     with ExitStack() as stack:
         made: list[Namespace] = []
 
-        def make(**labels: str) -> Namespace:
-            name = f"{namespaces.PREFIX}{secrets.token_hex(4)}"
+        def make(infix: str = "-", **labels: str) -> Namespace:
+            name = f"{namespaces.PREFIX}{infix}{secrets.token_hex(4)}"
             entered = namespaces.namespace(cluster.api(), gateway_view, name, **labels)
             made.append(stack.enter_context(entered))
             return made[-1]
@@ -111,6 +112,13 @@ def calrissian(ns: Namespace) -> Iterator[Calrissian]:
     """The namespace of this test, as Calrissian's documentation prepares one."""
     with runs.documented(ns) as ready:
         yield ready
+
+
+@pytest.fixture
+def calrissian_in() -> Iterator[CalrissianMaker]:
+    """Prepares further namespaces in the same way."""
+    with ExitStack() as stack:
+        yield lambda one: stack.enter_context(runs.documented(one))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -25,6 +25,9 @@ TOOL = "calrissian-dask-test/tool:1"
 GATEWAY = "calrissian-dask-test/gateway:1"
 """The gateway; also a tool that has dask_gateway."""
 
+PLATFORM = "calrissian-dask-test/platform:1"
+"""Calrissian's image as a platform makes it its own: with the gateway's URL and the settings."""
+
 SHELLLESS = "calrissian-dask-test/shell-less:1"
 """A tool without a shell, as distroless images are."""
 
@@ -35,12 +38,13 @@ TARGETS = {
     TOOL: ("tool", "tests/cluster/images/Dockerfile"),
     GATEWAY: ("gateway", "tests/cluster/images/Dockerfile"),
     SHELLLESS: ("shell-less", "tests/cluster/images/Dockerfile"),
+    PLATFORM: ("platform", "tests/cluster/images/platform/Dockerfile"),
 }
 
 
 def build_all() -> dict[str, int]:
     """Build every image of the suite; their sizes in bytes."""
-    arguments = {"BASE_IMAGE": base_image()}
+    arguments = {"BASE_IMAGE": base_image(), "CALRISSIAN": CALRISSIAN}
     for tag, (target, dockerfile) in TARGETS.items():
         build(tag, target, ROOT / dockerfile, arguments)
     return {tag: size(tag) for tag in TARGETS}

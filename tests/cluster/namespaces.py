@@ -12,12 +12,12 @@ from typing import Any
 from calrissian_dask.settings import Settings
 from calrissian_dask_sidecar.gateway_api import Cluster
 
-from tests.cluster.gateway import PASSWORD, GatewayView
+from tests.cluster.gateway import OPEN, PASSWORD, GatewayView
 from tests.cluster.kubernetes_api import API_ERRORS, KubernetesApi
 from tests.cluster.step_pods import StepPod
 from tests.cluster.steps import SECRET, with_cluster
 
-PREFIX = "dask-test-"
+PREFIX = "dask-test"
 """What the names of namespaces begin with."""
 
 
@@ -90,11 +90,12 @@ class Namespace:
 def namespace(
     api: KubernetesApi, gateway: GatewayView, name: str, **labels: str
 ) -> Iterator[Namespace]:
-    """A namespace with the gateway's Secret, deleted at the end."""
+    """A namespace, with the gateway's Secret unless it is an open one; deleted at the end."""
     marked = {"calrissian-dask-test": "true", **labels}
     api.create("Namespace", {"metadata": {"name": name, "labels": marked}})
-    secret = {"metadata": {"name": SECRET}, "stringData": {"password": PASSWORD}}
-    api.create("Secret", secret, name)
+    if OPEN not in name:
+        secret = {"metadata": {"name": SECRET}, "stringData": {"password": PASSWORD}}
+        api.create("Secret", secret, name)
     made = Namespace(name, api, gateway)
     threading.Thread(target=made.watch, daemon=True).start()
     try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 
-from tests.cluster.engine import succeeds
+from tests.cluster.engine import CommandFailedError, succeeds
 from tests.cluster.kind import NODE, on_node
 from tests.cluster.step_pods import StepPod
 
@@ -84,3 +85,9 @@ def break_dns(pod: StepPod) -> None:
     """Let the pod ask a name server that is not there: the file is mounted into every container."""
     path = f"{SANDBOXES}/{sandbox(pod)}/resolv.conf"
     on_node("bash", "-c", f"test -s {path} && echo 'nameserver 127.0.0.53' > {path}")
+
+
+def kill_again(pod: StepPod, container: str, signal: str) -> None:
+    """The same, where the first signal may have done it already."""
+    with suppress(CommandFailedError):
+        kill(pod, container, signal)

@@ -19,6 +19,12 @@ ROLES = {
 }
 """All that Calrissian's documentation lets its service account do (README, "Cluster Setup")."""
 
+OURS = ("calrissian",)
+"""In our image that is `calrissian-dask run`."""
+
+STOCK = ("/opt/calrissian/bin/python", "-c", "import sys, calrissian.main as m; sys.exit(m.main())")
+"""Unmodified Calrissian, in the same image."""
+
 POD_NAME = {
     "name": "CALRISSIAN_POD_NAME",
     "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},
@@ -45,7 +51,7 @@ def documented(
     arguments: Sequence[str],
     environment: Mapping[str, str],
     user: int | None = None,
-    program: Sequence[str] = ("calrissian",),
+    program: Sequence[str] = OURS,
 ) -> dict[str, Any]:
     """Calrissian's documented Job (its examples/CalrissianJob-revsort.yaml), with our image."""
     claims = {INPUT: "input-data", TMPOUT: "tmpout", OUTPUT: "output-data"}

@@ -39,6 +39,8 @@ class Run:
     stdout: str
     stderr: str
     report: str
+    folder: str
+    """Where the output's volume is mounted in Calrissian's pod."""
 
     @property
     def code(self) -> int | None:
@@ -60,6 +62,10 @@ class Run:
         """The outputs' JSON that cwltool writes."""
         told = self.output.read(self.stdout)
         return dict(json.loads(told)) if told.strip() else {}
+
+    def text(self, file: Mapping[str, Any]) -> str:
+        """What is in a file of the outputs."""
+        return self.output.read(str(file["path"]).removeprefix(self.folder))
 
     @property
     def usage(self) -> dict[str, Any]:
@@ -131,7 +137,7 @@ class Calrissian:
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         user: int | None = None,
-        program: Sequence[str] = ("calrissian",),
+        program: Sequence[str] = jobs.OURS,
         entry: str = "",
     ) -> Run:
         """Start the documented Job with that CWL document."""
@@ -145,11 +151,15 @@ class Calrissian:
         words = [*arguments, f"{place}/workflow.cwl{entry}", f"{place}/job.json"]
         job = jobs.documented(words, {**told, **(environment or {})}, user, program)
         outputs = ("docker-output.json", "docker-stderr.log", "docker-usage.json")
-        return _started(self.ns, job, self.output, outputs)
+        return _started(self.ns, job, self.output, outputs, "/calrissian/output-data/")
 
 
 def _started(
-    ns: Namespace, job: dict[str, Any], output: Volume, outputs: tuple[str, str, str]
+    ns: Namespace,
+    job: dict[str, Any],
+    output: Volume,
+    outputs: tuple[str, str, str],
+    folder: str,
 ) -> Run:
     name = ns.api.create("Job", job, ns.name)["metadata"]["name"]
 
@@ -161,7 +171,7 @@ def _started(
     metadata = of_job()[0]["metadata"]
     pod = StepPod(ns, metadata["name"], metadata["uid"])
     pod.wait("pod of the Job in the watch", lambda: pod.states)
-    return Run(ns, pod, output, *outputs)
+    return Run(ns, pod, output, *outputs, folder)
 
 
 @contextmanager
@@ -188,4 +198,6 @@ def pycalrissian(
         for name, text in (("cwl-workflow", document), ("params", json.dumps(dict(inputs)))):
             ns.api.create("ConfigMap", {"metadata": {"name": name}, "data": {name: text}}, ns.name)
         job = jobs.pycalrissian(image, entry)
-        yield _started(ns, job, workdir, ("output.json", "stderr.log", "report.json"))
+        yield _started(
+            ns, job, workdir, ("output.json", "stderr.log", "report.json"), "/calrissian/"
+        )

@@ -9,14 +9,14 @@ from tests.cluster.images import TOOL
 SPACES = "$namespaces: {calrissian: https://calrissian-cwl.github.io/schema#}"
 
 SMALL = f"""
-    DockerRequirement: {{dockerPull: {TOOL}}}
-    ResourceRequirement: {{coresMin: 0.01, coresMax: 0.01, ramMin: 64, ramMax: 64}}
+        DockerRequirement: {{dockerPull: {TOOL}}}
+        ResourceRequirement: {{coresMin: 0.01, coresMax: 0.01, ramMin: 64, ramMax: 64}}
 """
 """Of every tool: a request of Calrissian's default, a whole core, would leave no room for others."""
 
 ONE_WORKER = """
-    calrissian:DaskGatewayRequirement:
-      {workerCores: 1, workerMemory: 256M, clusterMaxCores: 1, clusterMaxMemory: 256M}
+        calrissian:DaskGatewayRequirement:
+          {workerCores: 1, workerMemory: 256M, clusterMaxCores: 1, clusterMaxMemory: 256M}
 """
 
 
@@ -28,7 +28,7 @@ cwlVersion: v1.2
 class: CommandLineTool
 requirements:
 {SMALL}{cluster}
-    ShellCommandRequirement: {{}}
+        ShellCommandRequirement: {{}}
 arguments: [{{shellQuote: false, valueFrom: {json.dumps(line)}}}]
 inputs: []
 stdout: said.txt
@@ -59,7 +59,7 @@ $graph:
     one_sum: {{type: File, outputSource: one/said}}
     each_sum: {{type: "File[]", outputSource: each/said}}
     hinted_sum: {{type: File, outputSource: hinted/said}}
-    total_sum: {{type: int, outputSource: total/total}}
+    twice: {{type: int, outputSource: doubled/twice}}
   steps:
     plain: {{run: "#plain", in: {{}}, out: [said]}}
     one: {{run: "#compute", in: {{number: {{default: 39}}, memory: memory}}, out: [said]}}
@@ -69,7 +69,7 @@ $graph:
       in: {{number: numbers, memory: memory}}
       out: [said]
     hinted: {{run: "#hinted", in: {{number: {{default: 4}}}}, out: [said]}}
-    total: {{run: "#total", in: {{files: each/said}}, out: [total]}}
+    doubled: {{run: "#twice", in: {{file: one/said}}, out: [twice]}}
 - class: CommandLineTool
   id: plain
   requirements:
@@ -82,12 +82,12 @@ $graph:
   id: compute
   requirements:
 {SMALL}
-    InlineJavascriptRequirement: {{}}
-    calrissian:DaskGatewayRequirement:
-      workerCores: 1
-      workerMemory: $(inputs.memory)
-      clusterMaxCores: "${{ return inputs.number > 1000 ? 2 : 1; }}"
-      clusterMaxMemory: $(inputs.memory)
+        InlineJavascriptRequirement: {{}}
+        calrissian:DaskGatewayRequirement:
+          workerCores: 1
+          workerMemory: $(inputs.memory)
+          clusterMaxCores: "${{ return inputs.number > 1000 ? 2 : 1; }}"
+          clusterMaxMemory: $(inputs.memory)
   baseCommand: [python3, -c, {json.dumps(_SUM)}]
   inputs: {{number: {{type: int, inputBinding: {{}}}}, memory: string}}
   stdout: texts/sums/compute.txt
@@ -103,12 +103,11 @@ $graph:
   stdout: hinted.txt
   outputs: {{said: stdout}}
 - class: ExpressionTool
-  id: total
+  id: twice
   requirements: {{InlineJavascriptRequirement: {{}}}}
-  inputs: {{files: {{type: "File[]", loadContents: true}}}}
-  outputs: {{total: int}}
-  expression: >-
-    ${{ return {{total: inputs.files.reduce(function(n, f) {{ return n + parseInt(f.contents); }}, 0)}}; }}
+  inputs: {{file: {{type: File, loadContents: true}}}}
+  outputs: {{twice: int}}
+  expression: "${{ return {{twice: 2 * parseInt(inputs.file.contents)}}; }}"
 """
 """A plain step, a Dask step, a scatter of three with expressions, stdout in folders, JavaScript, a hint."""
 
@@ -159,3 +158,25 @@ $graph:
   outputs: {{said: stdout}}
 """
 """Three steps side by side: a good one, exit code 3, and an OOM kill."""
+
+SCATTER = f"""
+cwlVersion: v1.2
+{SPACES}
+class: Workflow
+requirements: {{ScatterFeatureRequirement: {{}}}}
+inputs: {{seconds: {{type: "string[]", default: ["1", "1.1"]}}}}
+outputs: []
+steps:
+  each:
+    scatter: seconds
+    in: {{seconds: seconds}}
+    out: []
+    run:
+      class: CommandLineTool
+      requirements:
+{SMALL}{ONE_WORKER}
+      baseCommand: sleep
+      inputs: {{seconds: {{type: string, inputBinding: {{}}}}}}
+      outputs: []
+"""
+"""Two jobs with a cluster each."""
