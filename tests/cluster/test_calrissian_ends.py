@@ -54,7 +54,9 @@ def test_t25_a_pod_that_somebody_deletes(calrissian: Calrissian, phase: str) -> 
     run = in_init(calrissian) if phase == "init" else computing(calrissian)
     run.step().delete()
     run.wait().assert_code(1)
-    words = "deleted before its tool" if phase == "init" else "nobody knows how it ended"
+    words = (
+        "deleted before its tool" if phase == "init" else "deleted by somebody else while it ran"
+    )
     assert words in run.said
     assert "Final process status is permanentFail" in run.said
     assert "Traceback" not in run.said

@@ -1,4 +1,4 @@
-"""T21: a step of Calrissian's that cannot get its cluster fails once, with a sentence, and leaves nothing."""
+"""T21: a step that cannot get its cluster fails once, with one sentence, and leaves nothing."""
 
 from __future__ import annotations
 

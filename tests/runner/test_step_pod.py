@@ -101,7 +101,7 @@ def test_the_cluster_is_told_when_it_is_there() -> None:
     step.run()
     (line,) = [text for level, text in step.said if level == logging.INFO]
     assert line == (
-        "Dask cluster abc is ready after 3.2 s: 2 workers (1 cores, 4G each), dashboard"
+        "Dask cluster abc is ready after 3.2 s: 2 workers (1 core, 4G each), dashboard"
         " http://gateway/clusters/abc/status"
     )
 
@@ -146,6 +146,29 @@ def test_t25_deleted_by_somebody_while_its_tool_ran() -> None:
 
 def test_a_tool_that_ended_as_its_pod_was_deleted_has_its_exit_code() -> None:
     assert Step(*COMING, started(ended(TOOL, 143)), None).run() == 143
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"deletionTimestamp": "now"}, "its pod was deleted by somebody else while it ran"),
+        (
+            {"reason": "Evicted", "message": "The node was low on resource: memory."},
+            "its pod was ended while it ran: Evicted: The node was low on resource: memory.",
+        ),
+    ],
+)
+def test_t25_what_ended_a_tool_from_outside_is_said(told: dict[str, Any], words: str) -> None:
+    step = Step(*COMING, started(ended(TOOL, 143), **told), None)
+    assert step.run() == 143
+    assert (logging.ERROR, f"the tool ended with exit code 143: {words}") in step.said
+    assert step.record.error == words
+
+
+def test_a_tool_that_succeeds_in_its_grace_has_succeeded() -> None:
+    step = Step(*COMING, started(ended(TOOL, 0), deletionTimestamp="now"), None)
+    assert step.run() == 0
+    assert step.record.error is None
 
 
 def test_t24_sigterm_to_calrissian_ends_the_step_at_the_next_state() -> None:

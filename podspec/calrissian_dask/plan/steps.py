@@ -164,7 +164,7 @@ def _inside(process: Process, place: Place) -> Place:
     requirements, hints = asked(process)
     javascript = [
         {"class": JAVASCRIPT, "expressionLib": list(one.expressionLib or [])}
-        for one in [*(process.hints or []), *(process.requirements or [])]
+        for one in process.requirements or []  # cwltool does not look among hints
         if getattr(one, "class_", None) == JAVASCRIPT
     ]
     images = [

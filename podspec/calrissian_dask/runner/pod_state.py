@@ -124,6 +124,15 @@ def said(pod: Pod, container: str) -> Mapping[str, Any]:
     return message if isinstance(message, dict) else {}
 
 
+def disturbance(pod: Pod) -> str | None:
+    """What ended the tool where it was not itself: a deletion or an eviction; None where nothing is told."""
+    if pod["metadata"].get("deletionTimestamp"):
+        return "its pod was deleted by somebody else while it ran"
+    if pod.get("status", {}).get("reason"):
+        return f"its pod was ended while it ran: {_pod_words(pod)}"
+    return None
+
+
 def _init_failure(name: str, ended: Mapping[str, Any]) -> str:
     if name != PROVISION:
         return f"init container {name} ended with exit code {ended['exitCode']}{_quoted(ended)}"

@@ -16,7 +16,7 @@ from calrissian_dask.mutation import is_mutated
 from calrissian_dask.runner.follow import Follower, StoppingError, states
 from calrissian_dask.runner.ledger import ClusterRecord, now
 from calrissian_dask.runner.pod_api import Pod, PodApi, PodApiError
-from calrissian_dask.runner.pod_state import Ended, Limits
+from calrissian_dask.runner.pod_state import Ended, Limits, disturbance
 from calrissian_dask.runner.tool_log import ToolLog
 
 LOGGER = logging.getLogger("calrissian.k8s")
@@ -140,6 +140,10 @@ class StepPod:
             raise
         if self.log is not None:
             self.log.finish(LOG_END)
+        self.record.error = disturbance(pod) if ended.exit_code else None
+        if self.record.error:
+            words = f"the tool ended with exit code {ended.exit_code}: {self.record.error}"
+            self.say(logging.ERROR, words)
         finished = ended.terminated.get("finishedAt")
         self.record.ended = datetime.fromisoformat(finished) if finished else now()
         if self.around.keeps_pods:

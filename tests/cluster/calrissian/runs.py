@@ -153,6 +153,13 @@ class Calrissian:
         outputs = ("docker-output.json", "docker-stderr.log", "docker-usage.json")
         return _started(self.ns, job, self.output, outputs, "/calrissian/output-data/")
 
+    def start_as_it_is(self, command: Sequence[str]) -> Run:
+        """Start the documented Job with another command; what is in the volume stays."""
+        job = jobs.documented([], ENVIRONMENT)
+        container = job["spec"]["template"]["spec"]["containers"][0]
+        container.update(command=list(command), args=[])
+        return _started(self.ns, job, self.output, ("", "", ""), "")
+
 
 def _started(
     ns: Namespace,
