@@ -44,7 +44,7 @@ test: .venv/.made .venv-calrissian/.made .venv-tool-old/.made .venv-tool-new/.ma
 ifeq ($(PYTHON_CALRISSIAN),)
 	@echo 'Not run: the tests with stock Calrissian, which needs Python 3.11 or 3.12 on PATH.'
 else
-	.venv-calrissian/bin/python -m pytest -q tests/calrissian tests/podspec
+	.venv-calrissian/bin/python -m pytest -q tests/calrissian tests/podspec tests/cwl
 endif
 	$(BIN)/pytest -q -n 2 tests --ignore tests/podspec --ignore tests/calrissian --ignore tests/cluster
 	$(MAKE) --no-print-directory test-cluster
@@ -103,7 +103,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-versi
 
 requirements: .venv/.made ## pin anew what pyproject.toml and requirements/*.in ask for
 	$(BIN)/python -m pip install $(PIP_FLAGS) uv
-	$(UV_COMPILE) --extra local --extra auth pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(UV_COMPILE) --extra local --extra plan --extra auth pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(UV_COMPILE) --extra calrissian pyproject.toml requirements/calrissian.in -o requirements/calrissian.txt
 	$(UV_COMPILE) requirements/tool-old.in -o requirements/tool-old.txt
 	$(UV_COMPILE) -c requirements/dev.txt requirements/tool-new.in -o requirements/tool-new.txt

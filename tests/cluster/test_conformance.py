@@ -15,7 +15,7 @@ RANDOM = (
     (r"-pod-[a-z]{8}", "-pod-X"),
     (r"tmpout/[a-z0-9_]{8}", "tmpout/X"),
     (r"kube-api-access-\w{5}", "kube-api-access-X"),
-    (r"/tmp/[a-z0-9_]{8}", "/tmp/X"),
+    (r'"/[A-Za-z]{6}(?=["/])', '"/X'),
 )
 """What Calrissian and Kubernetes make up for each pod."""
 
@@ -33,15 +33,15 @@ def results(run: Run) -> dict[str, tuple[str, Any]]:
 
 
 def pods(run: Run) -> list[str]:
-    """The steps' pods as they were admitted, sorted."""
+    """The lines of the steps' pods as they were admitted, the pods sorted."""
     shown = []
     for step in run.steps:
         pod = step.states[0]
-        said = json.dumps([pod["metadata"].get("labels"), pod["spec"]], sort_keys=True)
+        said = json.dumps([pod["metadata"].get("labels"), pod["spec"]], sort_keys=True, indent=1)
         for pattern, name in RANDOM:
             said = re.sub(pattern, name, said)
         shown.append(said)
-    return sorted(shown)
+    return "\n".join(sorted(shown)).splitlines()
 
 
 def test_t86_conformance_is_that_of_stock_calrissian(

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from calrissian_dask.cli.settings_file import add_options, read_settings, read_text
-from calrissian_dask.documents import load_documents
-from calrissian_dask.errors import CalrissianDaskError, ConfigurationError
+from calrissian_dask.errors import CalrissianDaskError
 
 EXIT_PROBLEMS = 1
 
@@ -46,13 +45,17 @@ def run(
     """Print the plan; 0, 1 with problems, 2 where something cannot be read."""
     try:
         from calrissian_dask.plan.command import make_plan
+        from calrissian_dask.plan.documents import read_job
     except ModuleNotFoundError as error:
         sentence = f"plan needs {error.name}: pip install 'calrissian-dask[plan]'"
         print(f"calrissian-dask: {sentence}", file=stderr)
         return EXIT_UNREADABLE
     try:
         settings = read_settings(options, environ)
-        job = _job(options.job, stdin) if options.job else {}
+        job: Mapping[str, Any] = {}
+        if options.job:
+            text = stdin.read() if options.job == "-" else read_text(Path(options.job))
+            job = read_job(text, options.job)
         plan = make_plan(options.document, job, settings, environ)
     except CalrissianDaskError as error:
         for line in str(error).splitlines():
@@ -64,11 +67,3 @@ def run(
     else:
         stdout.writelines(f"{line}\n" for line in plan.lines())
     return 0 if plan.is_clean else EXIT_PROBLEMS
-
-
-def _job(path: str, stdin: TextIO) -> Mapping[str, Any]:
-    documents = load_documents(stdin.read() if path == "-" else read_text(Path(path)), path)
-    job = documents[0] if documents else {}
-    if len(documents) > 1 or not isinstance(job, Mapping):
-        raise ConfigurationError(f"{path}: is no job: write the inputs as one mapping")
-    return job

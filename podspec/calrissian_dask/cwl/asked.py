@@ -25,8 +25,8 @@ class Asked:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields without `class`."""
-        return {key: value for key, value in self.written.items() if key != "class"}
+        """The fields alone; schema-salad gives an `id` to what is imported."""
+        return {key: value for key, value in self.written.items() if key not in ("class", "id")}
 
 
 def nearest(tool: Tool) -> Asked | None:

@@ -215,4 +215,5 @@ def show_uri(uri: str) -> str:
         return uri
     path = url2pathname(parsed.path)
     near = os.path.relpath(path)
-    return path if near.startswith("..") else near
+    shown = path if near.startswith("..") else near
+    return f"{shown}#{parsed.fragment}" if parsed.fragment else shown

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from calrissian_dask.cwl import occurrences
-from calrissian_dask.errors import CalrissianDaskError, Problem
+from calrissian_dask.errors import CalrissianDaskError, GatewayUnavailableError, Problem
 from calrissian_dask.gateway_check import GatewayCheck
 from calrissian_dask.plan.documents import Documents, Process, file_uri
 from calrissian_dask.plan.result import Plan
@@ -44,6 +44,10 @@ def _check_gateway(plan: Plan, check: GatewayCheck, url: str) -> None:
         for cluster in dict.fromkeys(step.clusters):
             try:
                 wrong = check.problem(cluster, step.image)
+            except GatewayUnavailableError as error:
+                remedy = "check its URL, and that it is reached from here"
+                plan.problems.append(Problem("", f"{error}: {remedy}"))
+                return
             except CalrissianDaskError as error:
                 plan.problems.append(Problem("", f"{url}: {error}"))
                 return

@@ -6,14 +6,17 @@ each of ours is moved there, marked, before a document is parsed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urlsplit
 
 from cwl_utils.parser import load_document_by_yaml
+from ruamel.yaml.error import YAMLError
 from schema_salad.exceptions import SchemaSaladException
 from schema_salad.ref_resolver import Loader
+from schema_salad.utils import yaml_no_ts
 
 from calrissian_dask.cwl.asked import Asked
 from calrissian_dask.cwl.occurrences import show_uri, without_logs
@@ -37,6 +40,17 @@ def file_uri(document: str) -> str:
         return document
     path, hash_, fragment = document.partition("#")
     return Path(path).absolute().as_uri() + hash_ + fragment
+
+
+def read_job(text: str, place: str) -> Mapping[str, Any]:
+    """A job's inputs, by CWL's rules of YAML 1.2 (where `n` is no bool); raises UnreadableError."""
+    try:
+        job = yaml_no_ts().load(text) or {}
+    except YAMLError as error:
+        raise UnreadableError(f"{place}: is no job: {_one_line(error)}") from error
+    if not isinstance(job, Mapping):
+        raise UnreadableError(f"{place}: is no job: write the inputs as one mapping")
+    return job
 
 
 class Documents:
@@ -81,13 +95,17 @@ class Documents:
                 with without_logs():
                     self._parsed[uri] = load_document_by_yaml(known[uri], file)
             except (SchemaSaladException, KeyError, TypeError, AttributeError) as error:
-                raise UnreadableError(f"{show_uri(uri)}: is no valid CWL: {error}") from error
+                raise UnreadableError(
+                    f"{show_uri(uri)}: is no valid CWL: {_one_line(error)}"
+                ) from error
         return self._parsed[uri]
 
     def _read(self, file: str) -> dict[str, MutableMapping[str, Any]]:
         """The processes of a file by URI, each a document of its own, ready for cwl-utils."""
         if file not in self._raw:
             whole = self._fetch(file)
+            if not isinstance(whole, Mapping):
+                raise UnreadableError(f"{show_uri(file)}: is no CWL document: write a mapping")
             shared = {k: v for k, v in whole.items() if k in ("cwlVersion", "$namespaces")}
             if not str(shared.get("cwlVersion", "")).startswith("v1."):
                 raise UnreadableError(
@@ -95,6 +113,8 @@ class Documents:
                 )
             found = whole.get("$graph", [whole])
             entries = [entry for entry in found if isinstance(entry, MutableMapping)]
+            for entry in entries:
+                entry.pop("$schemas", None)  # ontologies, by URL: cwl-utils would fetch them
             self._raw[file] = {
                 _name(entry, file): {**shared, **_movable(self._with_imports(entry, file))}
                 for entry in entries
@@ -109,8 +129,6 @@ class Documents:
             raise UnreadableError(
                 f"{show_uri(uri)}: cannot be read: {_first_line(error)}: check its name"
             ) from error
-        if not isinstance(content, Mapping | list):
-            raise UnreadableError(f"{show_uri(uri)}: is no CWL document: it has to be a mapping")
         return content
 
     def _with_imports(self, node: Any, base: str) -> Any:
@@ -182,4 +200,10 @@ def _run_by(raw: Mapping[str, Any], file: str) -> Iterator[str]:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
+    return _one_line(lines[0] if lines else type(error).__name__)
+
+
+def _one_line(words: object) -> str:
+    """On one line, with paths for the URIs of files."""
+    text = " ".join(str(words).split())
+    return re.sub(r"file://[^\s`'\"]+", lambda match: show_uri(match[0]), text)

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from cwl_utils.errors import JavascriptException, WorkflowException
 from cwl_utils.expression import do_eval
 
+from calrissian_dask.cwl.occurrences import without_logs
 from calrissian_dask.requirement import is_expression
 
 JAVASCRIPT = "InlineJavascriptRequirement"
@@ -53,15 +54,9 @@ class Evaluator:
             return UNKNOWN
         known = {name: value for name, value in scope.items() if value is not UNKNOWN}
         try:
-            return do_eval(
-                written,
-                known,
-                [dict(one) for one in self.javascript],
-                None,
-                None,
-                {},
-                context=itself,
-            )
+            with without_logs():
+                requirements: list[Any] = [dict(one) for one in self.javascript]
+                return do_eval(written, known, requirements, None, None, {}, context=itself)
         except (WorkflowException, JavascriptException) as error:
             if any(_has_file(value) for value in [itself, *needed.values()]):
                 return UNKNOWN  # a run knows sizes and contents

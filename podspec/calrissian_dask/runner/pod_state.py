@@ -125,7 +125,7 @@ def said(pod: Pod, container: str) -> Mapping[str, Any]:
 
 
 def disturbance(pod: Pod) -> str | None:
-    """What ended the tool where it was not itself: a deletion or an eviction; None where nothing is told."""
+    """What ended the tool where it was not itself: a deletion, an eviction; None: nothing is told."""
     if pod["metadata"].get("deletionTimestamp"):
         return "its pod was deleted by somebody else while it ran"
     if pod.get("status", {}).get("reason"):

@@ -55,7 +55,7 @@ class DaskTool(CalrissianCommandLineTool):  # type: ignore[misc]  # Calrissian h
             return [_placed(asked, None, missing)]
         return [
             _placed(asked, problem.field, f"{CLASS}.{problem}")
-            for problem in literal_problems(asked.written)
+            for problem in literal_problems(asked.fields)
         ]
 
 

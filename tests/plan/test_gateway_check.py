@@ -1,0 +1,75 @@
+"""What a real gateway offers and refuses, found out before any step runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from calrissian_dask.cli import main
+
+from tests.gateway_server import FLOATS, NONE, PASSWORD, GatewayServer, free_port
+from tests.plan.published import REQUIREMENT_IN_GRAPH
+
+
+def plan(folder: Path, url: str, **gateway: object) -> int:
+    document = folder / "document.cwl"
+    document.write_text(REQUIREMENT_IN_GRAPH)
+    settings = folder / "settings.yml"
+    auth = {"username": "someone", "existingSecret": "unused-here"}
+    settings.write_text(yaml.safe_dump({"gateway": {"auth": auth, **gateway}}))
+    words = ["plan", str(document), "--dask-settings", str(settings), "--dask-gateway-url", url]
+    return main([*words, "--output", "json"])
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALRISSIAN_DASK_SECRET", PASSWORD)
+
+
+def test_a_gateway_that_offers_everything(
+    gateway: GatewayServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert plan(tmp_path, gateway.url) == 0, capsys.readouterr()
+
+
+def test_a_gateway_without_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with GatewayServer(tmp_path / "g", config=NONE) as gateway:
+        assert plan(tmp_path, gateway.url) == 1
+    (step,) = json.loads(capsys.readouterr().out)["steps"]
+    (problem,) = step["problems"]
+    assert "Options(" in problem["message"], "the snippet for the gateway's configuration"
+
+
+def test_a_limit_of_the_gateways_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Memory as a Float of GiB, at most 1 here; the ask is 2."""
+    with GatewayServer(tmp_path / "g", config=FLOATS.replace("max=64", "max=1")) as gateway:
+        assert plan(tmp_path, gateway.url) == 1
+    (step,) = json.loads(capsys.readouterr().out)["steps"]
+    assert "worker_memory" in step["problems"][0]["message"]
+
+
+def test_credentials_that_are_refused(
+    gateway: GatewayServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CALRISSIAN_DASK_SECRET", "wrong")
+    assert plan(tmp_path, gateway.url) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert "does not accept our credentials (401" in problem["message"]
+
+
+def test_a_gateway_that_is_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan(tmp_path, f"http://127.0.0.1:{free_port()}") == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert "check its URL, and that it is reached from here" in problem["message"]
+
+
+def test_a_url_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan(tmp_path, "gateway") == 2
+    assert "--dask-gateway-url: gateway.url: 'gateway'" in capsys.readouterr().err
