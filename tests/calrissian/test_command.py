@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -98,6 +99,10 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
+def flat_lines(text: str) -> list[str]:
+    return [flat(line) for line in text.splitlines()]
+
+
 def test_help_has_calrissians_flags_and_ours_in_a_group_of_their_own(place: Place) -> None:
     done = place.run("--help")
     assert done.returncode == 0
@@ -132,7 +137,9 @@ def test_a_flag_behind_the_workflow_is_refused_with_the_remedy(place: Place) -> 
     document = place.write(EXPRESSION)
     done = place.run(document, f"--dask-gateway-url={URL}")
     assert done.returncode == 2
-    assert "--dask-gateway-url stands behind the workflow: put it before" in done.stderr
+    assert (
+        "--dask-gateway-url stands behind the workflow: put it before the workflow" in done.stderr
+    )
 
 
 def test_an_input_that_is_called_as_a_flag_of_ours_is_an_input(place: Place) -> None:
@@ -165,7 +172,8 @@ def test_without_a_gateway_the_requirement_is_an_error_with_its_place(place: Pla
     line = Path(document).read_text().splitlines().index("  calrissian:DaskGatewayRequirement:") + 2
     placed = f"document.cwl:{line}:5: tool document.cwl has DaskGatewayRequirement"
     assert placed in flat(done.stderr)
-    assert "give --dask-gateway-url before the workflow" in flat(done.stderr)
+    remedy = "no Dask Gateway is known: give --dask-gateway-url before the workflow"
+    assert remedy in flat(done.stderr)
 
 
 def test_without_a_gateway_a_hint_is_one_warning(place: Place) -> None:
@@ -198,6 +206,36 @@ def test_an_override_is_checked_as_what_it_overrides(place: Place) -> None:
     done = place.run("--dask-gateway-url", URL, "--overrides", "o.yml", document)
     assert done.returncode == 1
     assert "workerCores: -1" in flat(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("written", "changes", "said"),
+    [
+        (DASK, {"workerMemry": "4G"}, "unknown field: did you mean workerMemory?"),
+        (
+            DASK,
+            {"workerMemory": "8G", "clusterMaxMemory": "4G"},
+            "= 0 workers: raise clusterMaxMemory",
+        ),
+        ("DaskGatewayRequirement", {}, "is not the extension: declare its prefix"),
+    ],
+)
+def test_a_mistake_in_the_requirement_has_its_place_and_its_remedy(
+    place: Place, written: str, changes: dict[str, str], said: str
+) -> None:
+    document = place.write(tool(hints={written: {**REQUIREMENT, **changes}}))
+    done = place.run("--dask-gateway-url", URL, document)
+    assert done.returncode == 1
+    (line,) = [line for line in flat_lines(done.stderr) if said in line]
+    assert re.search(r"document\.cwl:\d+:\d+: ", line)
+
+
+def test_a_published_spelling_is_accepted_with_a_warning(place: Place) -> None:
+    fields = {**REQUIREMENT, "clusterMaxCore": REQUIREMENT["clusterMaxCores"]}
+    del fields["clusterMaxCores"]
+    done = place.run("--dask-gateway-url", URL, place.write(tool(hints={DASK: fields})))
+    assert flat(done.stderr).count("is an accepted spelling of clusterMaxCores") == 1
+    assert "no Kubernetes" in done.stderr, "it went on"
 
 
 # Where the settings come from.

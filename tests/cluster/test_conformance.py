@@ -14,6 +14,7 @@ from tests.cluster.conftest import CalrissianMaker, NamespaceMaker
 RANDOM = (
     (r"-pod-[a-z]{8}", "-pod-X"),
     (r"tmpout/[a-z0-9_]{8}", "tmpout/X"),
+    (r'"subPath": "[a-z0-9_]{8}(?=["/])', '"subPath": "X'),
     (r"kube-api-access-\w{5}", "kube-api-access-X"),
     (r'"/[A-Za-z]{6}(?=["/])', '"/X'),
 )

@@ -9,6 +9,7 @@ from calrissian_dask.quantity import (
     parse_cores,
     parse_memory,
     show_cores,
+    show_count,
     show_memory,
     worker_count,
 )
@@ -151,3 +152,8 @@ def test_memory_is_shown_as_an_author_writes_it(count: int, text: str) -> None:
 
 def test_cores_are_shown_as_an_author_writes_them() -> None:
     assert [show_cores(Fraction(n)) for n in ("2", "1/2")] == ["2", "0.5"]
+    assert [show_count(n, "core") for n in (1, 2, Fraction("0.5"))] == [
+        "1 core",
+        "2 cores",
+        "0.5 cores",
+    ]

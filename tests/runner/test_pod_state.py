@@ -124,7 +124,7 @@ def unschedulable(words: str) -> Pod:
 def test_a_pod_without_a_node_has_the_settings_time() -> None:
     waits = wait(pod(conditions=[unschedulable("0/1 nodes are available")]))
     assert waits.patience == 1800
-    assert "0/1 nodes are available" in waits.sentence
+    assert "the pod found no node in 1800 s: 0/1 nodes are available" in waits.sentence
     assert "schedulingTimeout" in waits.sentence
 
 

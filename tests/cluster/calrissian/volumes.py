@@ -46,23 +46,38 @@ class Volume:
 
 
 @contextmanager
-def volume(ns: Namespace, claim: str) -> Iterator[Volume]:
-    """A claim with its volume; the folder is removed at the end."""
+def shared_folder(ns: Namespace, claim: str) -> Iterator[Volume]:
+    """A volume that waits for a claim of that name, as one of kind's default class would ask for.
+
+    What a storage class for ReadWriteMany would make; kind has none.
+    """
     name, folder = f"{ns.name}-{claim}", f"{FOLDER}/{ns.name}/{claim}"
     on_node("install", "-d", "-m", "0777", folder)
-    shared = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
     spec = {
-        **shared,
+        "accessModes": ["ReadWriteMany"],
+        "storageClassName": "standard",
         "capacity": {"storage": "1Gi"},
         "persistentVolumeReclaimPolicy": "Retain",
         "claimRef": {"namespace": ns.name, "name": claim},
         "hostPath": {"path": folder},
     }
     ns.api.create("PersistentVolume", {"metadata": {"name": name}, "spec": spec})
-    asked = {**shared, "volumeName": name, "resources": {"requests": {"storage": "1Gi"}}}
-    ns.api.create("PersistentVolumeClaim", {"metadata": {"name": claim}, "spec": asked}, ns.name)
     try:
         yield Volume(claim, folder)
     finally:
         ns.api.delete("PersistentVolume", name)
         on_node("rm", "-rf", folder)
+
+
+@contextmanager
+def volume(ns: Namespace, claim: str) -> Iterator[Volume]:
+    """A claim with its volume; the folder is removed at the end."""
+    with shared_folder(ns, claim) as made:
+        asked = {
+            "accessModes": ["ReadWriteMany"],
+            "storageClassName": "standard",
+            "resources": {"requests": {"storage": "1Gi"}},
+        }
+        body = {"metadata": {"name": claim}, "spec": asked}
+        ns.api.create("PersistentVolumeClaim", body, ns.name)
+        yield made
