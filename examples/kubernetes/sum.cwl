@@ -20,7 +20,7 @@ baseCommand:
   from distributed import Client
   print("sum", Client().submit(sum, [int(n) for n in sys.argv[1:]]).result())
 inputs:
-  numbers: {type: "int[]", inputBinding: {position: 1}}
+  numbers: {type: "int[]", default: [1, 2, 39], inputBinding: {position: 1}}
 stdout: sum.txt
 outputs:
   sum: stdout

@@ -6,14 +6,16 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from calrissian_dask import __version__
 
 from tests.cluster import kind
 from tests.cluster.calrissian.volumes import shared_folder
 from tests.cluster.conftest import NamespaceMaker
-from tests.cluster.engine import ROOT, call
+from tests.cluster.engine import ROOT, buildkit, call
 from tests.cluster.environment import Environment
 from tests.cluster.gateway import PASSWORD, URL
 from tests.cluster.images import TOOL, base_image
@@ -49,10 +51,31 @@ def program(path: Path, text: str) -> None:
 
 
 @pytest.fixture
-def programs(tmp_path: Path, cluster: Environment) -> Path:
-    """A folder with the node's own kubectl."""
-    call("docker", "cp", f"{NODE}:/usr/bin/kubectl", tmp_path / "kubectl-of-the-node")
-    return tmp_path
+def programs(tmp_path: Path, cluster: Environment) -> Iterator[Path]:
+    """A folder with the node's own kubectl; the images that the commands make are removed."""
+    folder = tmp_path / "node"
+    folder.mkdir()
+    call(
+        "docker",
+        "cp",
+        "--follow-link",
+        f"{NODE}:/usr/bin/kubectl",
+        folder / "kubectl",
+    )
+    yield tmp_path
+    made = (
+        f"{REGISTRY}/calrissian:{__version__}",
+        f"{REGISTRY}/calrissian-dask-sidecar:{__version__}",
+    )
+    for image in (*made, example_image()):
+        call("docker", "image", "rm", image)
+
+
+def example_image() -> str:
+    """The image that the example's tool names."""
+    found = re.search(r"dockerPull: (\S+)", (ROOT / "examples/kubernetes/sum.cwl").read_text())
+    assert found
+    return found[1]
 
 
 def test_the_readmes_commands(
@@ -67,22 +90,20 @@ def test_the_readmes_commands(
         folder / "docker",
         DOCKER.format(docker=docker, base=base_image(), kind=kind.kind_program(), name=NAME),
     )
-    kubectl = programs / "kubectl-of-the-node"
+    kubectl = programs / "node" / "kubectl"
     program(
         folder / "kubectl",
         KUBECTL.format(kubectl=kubectl, kubeconfig=cluster.kubeconfig, namespace=ns.name),
     )
-    public = re.search(r"dockerPull: (\S+)", (ROOT / "examples/kubernetes/sum.cwl").read_text())
-    assert public
-    call("docker", "tag", TOOL, public[1])
-    load([public[1]])
+    call("docker", "tag", TOOL, example_image())
+    load([example_image()])
     environment = {
         **os.environ,
         "PATH": f"{folder}:{os.environ['PATH']}",
         "REGISTRY": REGISTRY,
         "GATEWAY_URL": URL,
         "GATEWAY_PASSWORD": PASSWORD,
-        "DOCKER_BUILDKIT": "0",
+        "DOCKER_BUILDKIT": "1" if buildkit() else "0",
     }
     with shared_folder(ns, "calrissian"):
         done = subprocess.run(
@@ -94,7 +115,7 @@ def test_the_readmes_commands(
             env=environment,
             timeout=600,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
         assert "Dask cluster" in done.stdout
         assert "2 workers (1 core, 512M each)" in done.stdout
         assert "Final process status is success" in done.stdout
