@@ -82,7 +82,7 @@ lint: .venv/.made ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy podspec sidecar tests benchmarks image
-	$(BIN)/hadolint Dockerfile tests/cluster/images/Dockerfile
+	$(BIN)/hadolint Dockerfile tests/cluster/images/Dockerfile tests/cluster/images/platform/Dockerfile
 	$(BIN)/lint-imports
 
 format: .venv/.made ## let ruff rewrite the sources

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from cwltool.command_line_tool import CommandLineTool
-from cwltool.context import LoadingContext, RuntimeContext
+from cwltool.context import RuntimeContext
 from cwltool.errors import WorkflowException
-from cwltool.process import Process, shortname
+from cwltool.process import shortname
 from cwltool.utils import HasReqsHints
 from cwltool.workflow import default_make_tool
-from ruamel.yaml.comments import CommentedMap
 
+from calrissian_dask.cwl import whole_document
 from calrissian_dask.cwl.asked import nearest
+from calrissian_dask.cwl.whole_document import Maker
 from calrissian_dask.local.job import DaskJob, InterruptibleJob
 from calrissian_dask.local.run import LocalRun
 
@@ -87,37 +88,20 @@ def _image_refusal(name: str, image: str) -> str:
     )
 
 
-def tool_maker(
-    run: LocalRun, *, will_run: bool
-) -> Callable[[CommentedMap, LoadingContext], Process]:
-    """What cwltool calls for every process of a document.
+def tool_maker(run: LocalRun, *, will_run: bool) -> Maker:
+    """What cwltool makes the processes of this run with.
 
     When the whole document is there, and before any job, an image refuses it where tools will run
     and containers are not given up.
     """
-    built: list[LocalTool] = []
+
+    def when_whole(tools: list[LocalTool]) -> None:
+        for tool in tools if will_run and run.use_container else ():
+            image = tool.image()
+            if image:
+                name = shortname(str(tool.tool.get("id", "tool")))
+                raise RefusedError(_image_refusal(name, image))
+        run.interrupt.jobs_may_run = True
+
     tool_class: type[LocalTool] = type("LocalTool", (LocalTool,), {"shared": run})
-    depth = [0]
-
-    def make(document: CommentedMap, context: LoadingContext) -> Process:
-        depth[0] += 1
-        try:
-            if document.get("class") == "CommandLineTool":
-                tool = tool_class(document, context)
-                built.append(tool)
-                process: Process = tool
-            else:
-                process = default_make_tool(document, context)
-        finally:
-            depth[0] -= 1
-        if depth[0] == 0 and will_run and run.use_container:
-            for tool in built:
-                image = tool.image()
-                if image:
-                    name = shortname(str(tool.tool.get("id", "tool")))
-                    raise RefusedError(_image_refusal(name, image))
-        if depth[0] == 0:
-            run.interrupt.jobs_may_run = True  # the whole document is there
-        return process
-
-    return make
+    return whole_document.tool_maker(tool_class, default_make_tool, when_whole)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from calrissian.tool import CalrissianCommandLineTool, calrissian_make_tool
-from cwltool.context import LoadingContext, RuntimeContext
-from cwltool.process import Process, shortname
-from ruamel.yaml.comments import CommentedMap
+from cwltool.context import RuntimeContext
+from cwltool.process import shortname
 from schema_salad.exceptions import ValidationException
 from schema_salad.sourceline import SourceLine
 
+from calrissian_dask.cwl import whole_document
 from calrissian_dask.cwl.asked import Asked, nearest
+from calrissian_dask.cwl.whole_document import Maker
 from calrissian_dask.requirement import CLASS, literal_problems
 from calrissian_dask.runner.job import DaskJob
 from calrissian_dask.runner.session import Session
@@ -59,34 +59,19 @@ class DaskTool(CalrissianCommandLineTool):  # type: ignore[misc]  # Calrissian h
         ]
 
 
-def tool_maker(session: Session) -> Callable[[CommentedMap, LoadingContext], Process]:
-    """What cwltool calls for every process of a document.
+def tool_maker(session: Session) -> Maker:
+    """What cwltool makes the processes of this run with; all problems are raised together.
 
-    When the whole document is there, and before any job, all problems are raised together: so no
-    step has had a pod.
+    That is when the whole document is there, and before any job: so no step has had a pod.
     """
-    built: list[DaskTool] = []
+
+    def when_whole(tools: list[DaskTool]) -> None:
+        problems = [problem for tool in tools for problem in tool.problems()]
+        if problems:
+            raise ValidationException("\n".join(dict.fromkeys(problems)))
+
     tool_class: type[DaskTool] = type("DaskTool", (DaskTool,), {"session": session})
-    depth = [0]
-
-    def make(document: CommentedMap, context: LoadingContext) -> Process:
-        depth[0] += 1
-        try:
-            if document.get("class") == "CommandLineTool":
-                tool = tool_class(document, context)
-                built.append(tool)
-                process: Process = tool
-            else:
-                process = calrissian_make_tool(document, context)
-        finally:
-            depth[0] -= 1
-        if depth[0] == 0:
-            problems = [problem for tool in built for problem in tool.problems()]
-            if problems:
-                raise ValidationException("\n".join(dict.fromkeys(problems)))
-        return process
-
-    return make
+    return whole_document.tool_maker(tool_class, calrissian_make_tool, when_whole)
 
 
 def _placed(asked: Asked, field: str | None, sentence: str) -> str:
