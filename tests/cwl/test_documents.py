@@ -228,3 +228,29 @@ def test_a_misspelt_class_is_an_error_and_not_a_slow_run(
     path = write(tmp_path, tool(**{part: section(form, "calrissian:DaskGatewayRequirment")}))
     (sentence,) = occurrences.problems(found(path))
     assert "did you mean DaskGatewayRequirement?" in sentence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: &common {calrissian:DaskGatewayRequirement: {workerMemry: 1}}\nrequirements: {<<: *common}",
+        "x: &dask {class: calrissian:DaskGatewayRequirement, workerMemry: 1}\nhints: [{<<: *dask}]",
+    ],
+)
+def test_a_requirement_that_came_by_a_merge_has_the_place_of_what_it_came_into(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "document.cwl"
+    path.write_text(f"cwlVersion: v1.2\n$namespaces: {SPACES}\nclass: CommandLineTool\n{text}\n")
+    (one,) = found(str(path))
+    assert occurrences.problems([one])[0].startswith(f"{path}:5:") or ":5:" in one.place()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["$namespaces: {calrissian: }", "$namespaces: calrissian", 'steps: [{run: "http://[z"}]'],
+)
+def test_what_is_no_cwl_is_left_to_who_reads_it(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "document.cwl"
+    path.write_text(f"cwlVersion: v1.2\nclass: Workflow\n{text}\n")
+    assert found(str(path)) == []

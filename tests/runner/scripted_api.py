@@ -79,6 +79,8 @@ class ScriptedApi:
     """The tool's log, as the API server stamps it."""
     created: list[Pod] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    version: str = "100"
+    """Of the list; the pods' own is another."""
     opened: int = 0
     """How often the log was opened."""
     refuses_deletion: PodApiError | None = None
@@ -94,10 +96,11 @@ class ScriptedApi:
         made["metadata"] = {**made["metadata"], "uid": "u"}
         return made
 
-    def read(self, name: str) -> Pod | None:
-        return self._next()
+    def read(self, name: str) -> tuple[Pod | None, str]:
+        return self._next(), self.version
 
     def watch(self, name: str, version: str, seconds: int) -> Iterator[tuple[str, Pod]]:
+        assert version == self.version, "the pod's own may be too old"
         while len(self.told) > 1 and self.told[0] is not None:
             event = self._next()
             if event is not None:
@@ -117,7 +120,7 @@ class ScriptedApi:
             raise self.refuses_deletion
         self.deleted.append(name)
 
-    def log(self, name: str, container: str) -> Iterator[str]:
+    def log(self, name: str, container: str, *, follow: bool) -> Iterator[str]:
         self.opened += 1
         while self.lines:
             line = self.lines.pop(0)

@@ -6,6 +6,7 @@ import pytest
 from calrissian_dask.containers import PROVISION, SIDECAR
 from calrissian_dask.runner.pod_state import (
     CONFIGURATION,
+    LOST_NODE,
     PULL,
     Ended,
     Failed,
@@ -68,12 +69,15 @@ def test_t06_a_sidecar_that_was_killed_does_not_change_the_tools_result() -> Non
 
 
 def test_a_running_tool_runs_also_while_its_pod_is_being_deleted() -> None:
-    assert of(started(container(TOOL, running={}), deletionTimestamp="now")) == Running()
+    state = of(started(container(TOOL, running={}), deletionTimestamp="now"))
+    assert isinstance(state, Running)
+    assert state.patience == LOST_NODE, "and not for ever, where its node is lost"
 
 
 def test_before_the_kubelet_has_told_anything() -> None:
-    assert of(pod()) == Waiting()
-    assert of({"metadata": {"name": "step-pod"}}) == Waiting()
+    for told in (pod(), {"metadata": {"name": "step-pod"}}):
+        assert wait(told).patience == LIMITS.scheduling
+        assert "no container of the pod has started" in wait(told).sentence
 
 
 def test_t21_the_error_of_provision_is_the_sentence() -> None:
@@ -103,7 +107,7 @@ def test_another_init_container_that_failed() -> None:
 
 
 def test_a_sidecar_that_is_started_again_is_no_failure() -> None:
-    assert of(pod(ended(SIDECAR, 137), container(PROVISION, waiting={}))) == Waiting()
+    assert wait(pod(ended(SIDECAR, 137), container(PROVISION, waiting={}))).patience is None
 
 
 def test_t25_a_pod_that_is_being_deleted_in_init_will_not_start() -> None:

@@ -15,7 +15,7 @@ from calrissian_dask.requirement import parse
 from calrissian_dask.runner.follow import UNREACHABLE, Follower, StoppingError, states
 from calrissian_dask.runner.ledger import ClusterRecord
 from calrissian_dask.runner.pod_api import PodApiError
-from calrissian_dask.runner.pod_state import PULL, Limits
+from calrissian_dask.runner.pod_state import LOST_NODE, PULL, Limits
 from calrissian_dask.runner.step_pod import Patience, StepPod, Surroundings
 
 from tests.podspec.pods import REQUIREMENT, settings
@@ -119,6 +119,26 @@ def test_every_line_of_the_tool_is_heard_once_over_streams_that_break() -> None:
     assert [text for _, text in step.pod.output] == ["one", "two", ""]
 
 
+def test_what_the_kubelet_itself_says_in_a_log_is_not_the_tools() -> None:
+    """It has no stamp, ends the stream, and comes again with every stream."""
+    lines: list[str | PodApiError] = [
+        "2026-11-23T10:00:01Z one",
+        "failed to create fsnotify watcher: too many open files",
+        PodApiError(0, "ended"),
+        "2026-11-23T10:00:01Z one",
+        "2026-11-23T10:00:02Z two",
+    ]
+    step = Step(*COMING, started(ended(TOOL)), None, lines=lines)
+    step.run()
+    assert [text for _, text in step.pod.output] == ["one", "two"]
+
+
+def test_a_log_that_cannot_be_read_to_its_end_is_said_to_be_so() -> None:
+    step = Step(*COMING, started(ended(TOOL)), None, lines=[PodApiError(404, "gone")] * 9)
+    step.run()
+    assert (logging.WARNING, "the tool's output could not be read to its end") in step.said
+
+
 def test_a_log_that_is_refused_for_good_does_not_keep_the_step() -> None:
     step = Step(*COMING, started(ended(TOOL)), None, lines=[PodApiError(404, "gone")] * 9)
     assert step.run() == 0
@@ -180,6 +200,29 @@ def test_t24_sigterm_to_calrissian_ends_the_step_at_the_next_state() -> None:
     assert step.api.deleted == ["step-pod"]
 
 
+def test_t24_sigterm_while_the_api_server_is_away() -> None:
+    step = Step(pod(), PodApiError(503, "busy"))
+    step.pod.create(sent())
+    step.stopping.set()
+    with pytest.raises(StoppingError):
+        step.pod.until_end()
+
+
+def test_a_change_of_rights_while_a_tool_runs_does_not_end_it() -> None:
+    denied = PodApiError(403, "pods is forbidden")
+    step = Step(*COMING, denied, started(ended(TOOL, 3)), None)
+    assert step.run() == 3
+
+
+def test_an_answer_that_nobody_understands_leaves_no_pod() -> None:
+    step = Step(pod())
+    step.pod.create(sent())
+    step.api.told = [{}]
+    with pytest.raises(KeyError):
+        step.pod.until_end()
+    assert step.api.deleted == ["step-pod"]
+
+
 def test_t24_nothing_is_created_after_sigterm() -> None:
     step = Step(pod())
     step.stopping.set()
@@ -196,8 +239,18 @@ def test_a_cluster_that_could_not_be_stopped_is_named_in_a_warning() -> None:
     assert "(503)" in warning
 
 
+def test_a_failing_tool_beside_it_does_not_take_the_warnings_reason() -> None:
+    pending = ended(SIDECAR, 0, {"release pending": "abc", "reason": "503"}, 12)
+    step = Step(*COMING, started(ended(TOOL, 1), sidecar=pending))
+    assert step.run() == 1
+    assert step.record.error == "503"
+    assert step.pod.finished is not None
+    assert step.record.ended is not None
+    assert step.record.ended > step.pod.finished, "the cluster's end is not the tool's"
+
+
 def test_the_end_of_a_cluster_that_nobody_tells_is_not_told() -> None:
-    step = Step(*COMING, started(ended(TOOL)), PodApiError(403, "no"))
+    step = Step(*COMING, started(ended(TOOL)), PodApiError(400, "no"))
     assert step.run() == 0
     assert step.record.outcome == "not told"
 
@@ -259,6 +312,14 @@ def test_a_pod_whose_creation_was_not_heard_of_is_found_again() -> None:
     assert step.api.deleted == ["step-pod"]
 
 
+def test_a_pod_that_may_have_been_made_is_deleted_when_its_creation_is_given_up() -> None:
+    """The answer was lost, and the tries are over: it would provision a cluster all the same."""
+    step = Step(pod(), creations=[PodApiError(0, "timed out")], tries=1)
+    step.fails(PodApiError)
+    assert step.api.deleted == ["step-pod"]
+    assert step.pods.names == []
+
+
 def test_somebody_elses_pod_of_that_name_is_not_taken() -> None:
     lost, exists = PodApiError(0, "timeout"), PodApiError(409, "already exists")
     step = Step(pod(), creations=[lost, exists])
@@ -312,6 +373,13 @@ def test_a_provision_that_never_ends_is_given_up() -> None:
     clock = Clock(10)
     running = pod(UP, container(PROVISION, running={}))
     assert "is its node lost?" in follow(ScriptedApi([running]), clock)
+
+
+def test_a_running_tool_on_a_lost_node_is_given_up_after_its_grace() -> None:
+    clock = Clock(10)
+    deleted = started(container(TOOL, running={}), deletionTimestamp="then")
+    assert "nobody knows how it ended" in follow(ScriptedApi([deleted]), clock)
+    assert clock.now > LOST_NODE
 
 
 def test_an_api_server_that_stays_away_is_given_up() -> None:

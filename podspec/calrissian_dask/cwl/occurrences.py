@@ -136,12 +136,19 @@ def _of_uri(uri: str, loader: Loader, seen: set[str]) -> Iterator[Occurrence]:
         return
     seen.add(uri)
     content = _fetch(loader, uri)
-    spaces = content.get("$namespaces") if isinstance(content, Mapping) else None
+    spaces = _namespaces(content)
     for node in _mappings(content):
         for reference in _references(node):
-            yield from _of_uri(loader.fetcher.urljoin(uri, reference), loader, seen)
+            with contextlib.suppress(ValueError):  # it is no URI: the reader says so
+                yield from _of_uri(loader.fetcher.urljoin(uri, reference), loader, seen)
         for section in ("requirements", "hints"):
-            yield from _of_section(node, section, uri, spaces or {})
+            yield from _of_section(node, section, uri, spaces)
+
+
+def _namespaces(content: Any) -> Mapping[str, str]:
+    declared = content.get("$namespaces") if isinstance(content, Mapping) else None
+    entries = declared.items() if isinstance(declared, Mapping) else ()
+    return {prefix: uri for prefix, uri in entries if isinstance(uri, str)}
 
 
 def _references(node: Mapping[str, Any]) -> Iterator[str]:
@@ -173,14 +180,14 @@ def _of_section(
     body = node.get(section)
     if isinstance(body, CommentedMap):
         found = [
-            (value, str(key), body.lc.key(key))
+            (value, str(key), _position(body, key))
             for key, value in body.items()
             if _is_ours(str(key), spaces)
         ]
     elif isinstance(body, list):
         entries = [entry for entry in body if isinstance(entry, CommentedMap)]
         found = [
-            (entry, str(entry["class"]), entry.lc.key("class"))
+            (entry, str(entry["class"]), _position(entry, "class"))
             for entry in entries
             if _is_ours(str(entry.get("class")), spaces)
         ]
@@ -197,6 +204,12 @@ def _of_section(
             owner=str(node.get("class", "")),
             is_hint=section == "hints",
         )
+
+
+def _position(body: CommentedMap, key: Any) -> tuple[int, int]:
+    """Of a key; of the mapping where the key came by a merge (`<<`)."""
+    known = body.lc.data or {}
+    return body.lc.key(key) if key in known else (body.lc.line or 0, body.lc.col or 0)
 
 
 def _is_ours(name: str, spaces: Mapping[str, str]) -> bool:

@@ -19,8 +19,13 @@ UNREACHABLE = 1800.0
 minutes."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds between two looks at an API server that does not answer."""
+"""Seconds between two looks at an API server that does not answer, or ends each watch at once."""
 
+RIGHTS = (401, 403)
+"""Final for a creation; of a pod that could be seen, it says that somebody changes rights just now."""
+
+
+STOPPED = "ended: Calrissian is being terminated"
 
 Clock = Callable[[], float]
 
@@ -36,24 +41,31 @@ def states(
 
     Raises PodApiError where the API server refuses, or is away for too long.
     """
-    last_answer, pause = clock(), FIRST_PAUSE
+    last_answer, pause, seen = clock(), FIRST_PAUSE, False
     while True:
         try:
-            pod = api.read(name)
-            last_answer, pause = clock(), FIRST_PAUSE
+            pod, version = api.read(name)
+            last_answer, pause, seen = clock(), FIRST_PAUSE, True
             if pod is None:
                 yield None
                 return
             yield pod
-            for kind, changed in api.watch(name, pod["metadata"]["resourceVersion"], ROUND):
+            quiet = True
+            for kind, changed in api.watch(name, version, ROUND):
+                quiet = False
                 yield changed
                 if kind == "DELETED":
                     yield None
                     return
+            if quiet and clock() - last_answer < FIRST_PAUSE:
+                stopping.wait(FIRST_PAUSE)
         except PodApiError as error:
-            if error.is_final or clock() - last_answer > UNREACHABLE:
+            passing = not error.is_final or (seen and error.status in RIGHTS)
+            if not passing or clock() - last_answer > UNREACHABLE:
                 raise
             stopping.wait(pause)
+            if stopping.is_set():
+                raise StoppingError(STOPPED) from error
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
@@ -64,7 +76,7 @@ class Follower:
         self, tool: str, limits: Limits, stopping: threading.Event, clock: Clock = time.monotonic
     ) -> None:
         self._tool, self._limits, self._stopping, self._clock = tool, limits, stopping, clock
-        self._waiting = Waiting()
+        self._what = ""
         self._since = 0.0
 
     def until_end(
@@ -88,27 +100,23 @@ class Follower:
                 run()
                 return state, pod
             if self._stopping.is_set():
-                raise StoppingError("ended: Calrissian is being terminated")
+                raise StoppingError(STOPPED)
             if isinstance(state, Failed):
                 raise PodError(state.sentence)
             if isinstance(state, Running):
                 run()
-            else:
-                self._be_patient(state)
+            self._be_patient(state)
         if self._stopping.is_set():
-            raise StoppingError("ended: Calrissian is being terminated")
+            raise StoppingError(STOPPED)
         ran = isinstance(judge(last, self._tool, self._limits), Running) if last else False
         raise PodError(
             "the pod was deleted by somebody else"
             + (" while its tool ran: nobody knows how it ended" if ran else " before its tool ran")
         )
 
-    def _be_patient(self, state: Waiting) -> None:
+    def _be_patient(self, state: Waiting | Running) -> None:
         now = self._clock()
-        if state != self._waiting:
-            # ErrImagePull and ImagePullBackOff take turns: another sentence is not another wait.
-            if state.patience is None or state.patience != self._waiting.patience:
-                self._since = now
-            self._waiting = state
+        if state.what != self._what:
+            self._what, self._since = state.what, now
         if state.patience is not None and now - self._since >= state.patience:
             raise PodError(state.sentence)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
@@ -56,6 +58,10 @@ class DaskJob(CalrissianCommandLineJob):  # type: ignore[misc]  # Calrissian has
             if self.record is not None:
                 self.record.error = self.record.error or str(error)
             self._fail(str(error), runtimeContext)
+            folder = getattr(runtimeContext, "tool_logs_basepath", None)
+            if folder and self.step is not None and self.step.output:
+                heard = SimpleNamespace(tool_log=self._tool_log())
+                self.dump_tool_logs(self.name, heard, runtimeContext)
 
     def execute_kubernetes_pod(self, pod: Pod) -> None:
         """Create the pod with its cluster.
@@ -65,8 +71,9 @@ class DaskJob(CalrissianCommandLineJob):  # type: ignore[misc]  # Calrissian has
         """
         assert self.record is not None
         owner = self.client.get_current_pod().to_dict()
-        mutated = self.session.with_cluster(pod, self.evaluated, owner)
-        DEBUG.debug("With its cluster:\n%s", yaml.safe_dump(mutated))
+        mutated = self.session.with_cluster(plain(pod), self.evaluated, owner)
+        if DEBUG.isEnabledFor(logging.DEBUG):
+            DEBUG.debug("With its cluster:\n%s", yaml.safe_dump(mutated))
         self.step = StepPod(
             around=self._surroundings(),
             tool=pod["spec"]["containers"][0]["name"],
@@ -83,7 +90,7 @@ class DaskJob(CalrissianCommandLineJob):  # type: ignore[misc]  # Calrissian has
         finally:
             self.session.see_off(self.step)
         (tool,) = (c for c in pod["spec"]["containers"] if c["name"] == self.step.tool)
-        finished = self.step.record.ended
+        finished = self.step.finished
         began = ended.terminated.get("startedAt")
         return CompletionResult(
             ended.exit_code,
@@ -91,11 +98,15 @@ class DaskJob(CalrissianCommandLineJob):  # type: ignore[misc]  # Calrissian has
             tool["resources"]["requests"]["memory"],
             datetime.fromisoformat(began) if began else finished,
             finished,
-            [
-                {"timestamp": f"{at:%Y-%m-%dT%H:%M:%S.%f}Z", "pod": self.step.name, "entry": line}
-                for at, line in self.step.output
-            ],
+            self._tool_log(),
         )
+
+    def _tool_log(self) -> list[dict[str, str]]:
+        assert self.step is not None
+        return [
+            {"timestamp": f"{at:%Y-%m-%dT%H:%M:%S.%f}Z", "pod": self.step.name, "entry": line}
+            for at, line in self.step.output
+        ]
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
@@ -122,6 +133,12 @@ class DaskJob(CalrissianCommandLineJob):  # type: ignore[misc]  # Calrissian has
         for folder in folders:
             if folder and os.path.exists(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def plain(pod: Pod) -> Pod:
+    """A copy without the marked texts in which ruamel keeps the quotes of a CWL document."""
+    copied: Pod = json.loads(json.dumps(pod))
+    return copied
 
 
 class _Monitor:

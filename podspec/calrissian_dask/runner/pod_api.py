@@ -53,8 +53,8 @@ class PodApi(Protocol):
     def create(self, pod: Pod) -> Pod:
         """Create the pod; as it was admitted."""
 
-    def read(self, name: str) -> Pod | None:
-        """The pod, or None where there is none (any more)."""
+    def read(self, name: str) -> tuple[Pod | None, str]:
+        """The pod, or None where there is none (any more), and the version to watch from."""
 
     def watch(self, name: str, version: str, seconds: int) -> Iterator[tuple[str, Pod]]:
         """What happens to it after that resource version: (type of event, pod)."""
@@ -62,8 +62,8 @@ class PodApi(Protocol):
     def delete(self, name: str) -> None:
         """Ask for its deletion; done also where it is gone."""
 
-    def log(self, name: str, container: str) -> Iterator[str]:
-        """A container's lines, each with its time stamp in front, until it has ended."""
+    def log(self, name: str, container: str, *, follow: bool) -> Iterator[str]:
+        """A container's lines, each with its time stamp in front; followed until it has ended."""
 
 
 class KubernetesPodApi:
@@ -82,8 +82,12 @@ class KubernetesPodApi:
             raise _translated(error) from error
         return self._plain(made)
 
-    def read(self, name: str) -> Pod | None:
-        """By a list: Calrissian's documented role may not `get` pods."""
+    def read(self, name: str) -> tuple[Pod | None, str]:
+        """By a list: Calrissian's documented role may not `get` pods.
+
+        The version is the list's. The pod's own may be so old that every watch from it is refused
+        (410), also where it is the pod's last (kubernetes/kubernetes#6489).
+        """
         try:
             found = self._core.list_namespaced_pod(
                 self._namespace,
@@ -92,7 +96,8 @@ class KubernetesPodApi:
             )
         except (ApiException, HTTPError) as error:
             raise _translated(error) from error
-        return self._plain(found.items[0]) if found.items else None
+        version = str(found.metadata.resource_version)
+        return (self._plain(found.items[0]) if found.items else None), version
 
     def watch(self, name: str, version: str, seconds: int) -> Iterator[tuple[str, Pod]]:
         """Ends by itself after those seconds, or when the version is too old to go on from."""
@@ -106,7 +111,8 @@ class KubernetesPodApi:
                 _request_timeout=(CONNECT, seconds + CONNECT),
             ):
                 yield event["type"], event["raw_object"]
-        except (ApiException, HTTPError) as error:
+        except (ApiException, HTTPError, ValueError, KeyError) as error:
+            # The client decodes chunks that may end within a character, and trusts error events.
             if isinstance(error, ApiException) and error.status == 410:
                 return
             raise _translated(error) from error
@@ -121,14 +127,14 @@ class KubernetesPodApi:
             if not (isinstance(error, ApiException) and error.status == 404):
                 raise _translated(error) from error
 
-    def log(self, name: str, container: str) -> Iterator[str]:
-        """Followed; the same text as in stock Calrissian, without bytes that are no UTF-8."""
+    def log(self, name: str, container: str, *, follow: bool) -> Iterator[str]:
+        """The same text as in stock Calrissian, without bytes that are no UTF-8."""
         try:
             answer = self._core.read_namespaced_pod_log(
                 name,
                 self._namespace,
                 container=container,
-                follow=True,
+                follow=follow,
                 timestamps=True,
                 _preload_content=False,
                 _request_timeout=(CONNECT, SILENCE),

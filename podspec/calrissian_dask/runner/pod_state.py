@@ -25,6 +25,9 @@ PULL = 120.0
 CONFIGURATION = 30.0
 """Seconds that a Secret or ConfigMap may be late, applied as it is beside the job that needs it."""
 
+LOST_NODE = 120.0
+"""Seconds beyond a deleted pod's grace in which a kubelet that lives has told of its end."""
+
 PATIENCE = {
     "InvalidImageName": 0.0,
     "ErrImageNeverPull": 0.0,
@@ -53,15 +56,23 @@ class Limits:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Not started yet; `patience` in seconds, and `sentence` for when it is over; None: none ends."""
+    """Not started yet.
 
-    sentence: str = ""
+    `what` is waited for with `patience` in seconds, None: for ever; `sentence` is for its end.
+    """
+
+    what: str = ""
     patience: float | None = None
+    sentence: str = ""
 
 
 @dataclass(frozen=True)
 class Running:
-    """The tool's container runs."""
+    """The tool's container runs, as far as its node has told; the fields are as in Waiting."""
+
+    what: str = ""
+    patience: float | None = None
+    sentence: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,7 @@ def judge(pod: Pod, tool: str, limits: Limits) -> State:
     if "terminated" in state:
         return Ended(state["terminated"])
     if "running" in state:
-        return Running()
+        return _running(pod["metadata"])
     name = pod["metadata"]["name"]
     if pod["metadata"].get("deletionTimestamp"):
         return Failed(f"pod {name} was deleted before its tool started")
@@ -122,6 +133,17 @@ def said(pod: Pod, container: str) -> Mapping[str, Any]:
     except ValueError:
         return {}  # the kubelet's or the runtime's own words
     return message if isinstance(message, dict) else {}
+
+
+def _running(metadata: Mapping[str, Any]) -> Running:
+    if not metadata.get("deletionTimestamp"):
+        return Running()
+    patience = float(metadata.get("deletionGracePeriodSeconds") or 0) + LOST_NODE
+    sentence = (
+        "the pod was deleted by somebody else, and its node does not say that its tool has ended:"
+        " nobody knows how it ended"
+    )
+    return Running("node", patience, sentence)
 
 
 def disturbance(pod: Pod) -> str | None:
@@ -158,23 +180,35 @@ def _waiting(pod: Pod, tool: str, limits: Limits) -> Waiting:
     for condition in _statuses(pod, "conditions"):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             words = condition.get("message") or condition.get("reason")
-            return Waiting(
+            sentence = (
                 f"the pod found no node in {limits.scheduling:.0f} s: {words}: lower what the step"
-                " asks for, or raise schedulingTimeout",
-                limits.scheduling,
+                " asks for, or raise schedulingTimeout"
             )
+            return Waiting("scheduling", limits.scheduling, sentence)
     for kind in ("initContainerStatuses", "containerStatuses"):
         for status in _statuses(pod, kind):
             waiting = (status.get("state") or {}).get("waiting") or {}
             patience = PATIENCE.get(waiting.get("reason", ""))
             if patience is not None:
-                return Waiting(_cannot_start(status, waiting, tool), patience)
+                # ErrImagePull and ImagePullBackOff take turns, and are one wait.
+                what = f"{status['name']} {patience:.0f}"
+                return Waiting(what, patience, _cannot_start(status, waiting, tool))
     if "running" in container_state(pod, PROVISION):
-        return Waiting(
-            f"{PROVISION} has not ended in {limits.provision:.0f} s: is its node lost?",
-            limits.provision,
+        sentence = f"{PROVISION} has not ended in {limits.provision:.0f} s: is its node lost?"
+        return Waiting(PROVISION, limits.provision, sentence)
+    if not _has_started(pod):
+        sentence = (
+            f"no container of the pod has started in {limits.scheduling:.0f} s: look at its events"
+            " (kubectl describe pod), or raise schedulingTimeout"
         )
-    return Waiting()
+        return Waiting("start", limits.scheduling, sentence)
+    return Waiting("tool")
+
+
+def _has_started(pod: Pod) -> bool:
+    kinds = ("initContainerStatuses", "containerStatuses")
+    states = [s.get("state") or {} for kind in kinds for s in _statuses(pod, kind)]
+    return any("running" in state or "terminated" in state for state in states)
 
 
 def _cannot_start(status: Status, waiting: Mapping[str, Any], tool: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Callable
@@ -77,6 +78,8 @@ class StepPod:
     output: list[tuple[datetime, str]] = field(default_factory=list)
     seen: Any = None
     log: ToolLog | None = None
+    finished: datetime | None = None
+    """When the tool ended; the record's is its cluster's end."""
 
     def create(self, pod: Pod) -> None:
         """Create it; as often as Calrissian's settings allow where the refusal is not final.
@@ -84,18 +87,15 @@ class StepPod:
         Raises PodError or PodApiError; there is no pod then.
         """
         self.name = pod["metadata"]["name"]
-        for number in range(1, self.around.patience.tries + 1):
-            if self.around.stopping.is_set():
-                raise StoppingError("not started: Calrissian is being terminated")
-            try:
-                created = self._create(pod, again=number > 1)
-                break
-            except PodApiError as error:
-                if error.is_final or number == self.around.patience.tries:
-                    raise
-                pause = self.around.patience.pause(number)
-                self.say(logging.INFO, f"waits {pause:.0f} s: {error}")
-                self.around.stopping.wait(pause)
+        try:
+            created = self._create_patiently(pod)
+        except CalrissianDaskError as error:
+            taken = isinstance(error, PodApiError) and error.status == 409
+            if taken:
+                self._forget()  # that one is somebody else's
+            else:
+                self._delete()  # one may have been made without our hearing of it
+            raise
         self.record.pod = self.name
         LOGGER.info("Created k8s pod name %s with id %s", self.name, created["metadata"]["uid"])
         try:
@@ -105,20 +105,35 @@ class StepPod:
             self._delete()
             raise
 
-    def _create(self, pod: Pod, *, again: bool) -> Pod:
+    def _create_patiently(self, pod: Pod) -> Pod:
+        """Its name is on Calrissian's list from before the first try: an answer may be lost."""
         with self.around.monitor.holding():
-            try:
-                created = self.around.api.create(pod)
-            except PodApiError as error:
-                if not (again and error.status == 409):
-                    raise
-                created = self._answer_was_lost(pod, error)
             self.around.monitor.add(self.name)
-            return created
+        for number in itertools.count(1):
+            if self.around.stopping.is_set():
+                break
+            try:
+                with self.around.monitor.holding():
+                    return self._create(pod, again=number > 1)
+            except PodApiError as error:
+                if error.is_final or number == self.around.patience.tries:
+                    raise
+                pause = self.around.patience.pause(number)
+                self.say(logging.INFO, f"waits {pause:.0f} s: {error}")
+                self.around.stopping.wait(pause)
+        raise StoppingError("not started: Calrissian is being terminated")
+
+    def _create(self, pod: Pod, *, again: bool) -> Pod:
+        try:
+            return self.around.api.create(pod)
+        except PodApiError as error:
+            if not (again and error.status == 409):
+                raise
+            return self._answer_was_lost(pod, error)
 
     def _answer_was_lost(self, pod: Pod, error: PodApiError) -> Pod:
         """A first try may have made the pod without our hearing of it; its name is this job's own."""
-        found = self.around.api.read(self.name)
+        found, _ = self.around.api.read(self.name)
         asked = annotations_of(pod).get(REQUIREMENT)
         if found is None or annotations_of(found).get(REQUIREMENT) != asked:
             raise error
@@ -133,19 +148,22 @@ class StepPod:
         follower = Follower(self.tool, self.around.limits, self.around.stopping)
         try:
             ended, pod = follower.until_end(self.seen, self._hear, self._follow_log)
-        except CalrissianDaskError as error:
+        except BaseException as error:
             self.record.ended = now()
             self.record.error = self.record.error or str(error)
+            if self.log is not None:
+                self.log.give_up()
             self._delete()
             raise
-        if self.log is not None:
-            self.log.finish(LOG_END)
-        self.record.error = disturbance(pod) if ended.exit_code else None
-        if self.record.error:
-            words = f"the tool ended with exit code {ended.exit_code}: {self.record.error}"
-            self.say(logging.ERROR, words)
+        if self.log is not None and not self.log.finish(LOG_END):
+            self.say(logging.WARNING, "the tool's output could not be read to its end")
+        outside = disturbance(pod) if ended.exit_code else None
+        if outside:
+            self.record.error = self.record.error or outside
+            self.say(logging.ERROR, f"the tool ended with exit code {ended.exit_code}: {outside}")
         finished = ended.terminated.get("finishedAt")
-        self.record.ended = datetime.fromisoformat(finished) if finished else now()
+        self.finished = datetime.fromisoformat(finished) if finished else now()
+        self.record.ended = self.record.ended or self.finished
         if self.around.keeps_pods:
             self._forget()
         else:
@@ -157,8 +175,9 @@ class StepPod:
         if self.seen is None or self.record.cluster is None:
             return
         with suppress(CalrissianDaskError):  # the reaper's concern then; the result stands
-            for pod in self.seen:
-                if pod is None or self.record.outcome in ("released", "release pending"):
+            while self.record.outcome not in ("released", "release pending"):
+                pod = next(self.seen, None)
+                if pod is None:
                     break
                 self.record.hear(pod)
         if self.record.outcome == "release pending":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections.abc import Callable
 
 from calrissian_dask.runner.pod_api import PodApi, PodApiError
@@ -10,8 +12,11 @@ from calrissian_dask.runner.pod_api import PodApi, PodApiError
 AGAIN = 1.0
 """Seconds until a stream that has ended, or was refused, is opened again."""
 
-LAST_TRIES = 3
+LAST_TRIES = 10
 """Openings after the tool's end that may fail, until the log is left as far as it came."""
+
+STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?Z\Z")
+"""RFC 3339 in UTC, as the kubelet writes it. It also writes words of its own, without one."""
 
 DIGITS = 9
 """Of a nanosecond; the kubelet leaves out trailing zeros."""
@@ -29,37 +34,55 @@ class ToolLog(threading.Thread):
         self._api, self._pod, self._container, self._hear = api, pod, container, hear
         self._ended = threading.Event()
         self._last = ""
+        self._given_up = False
+        self._complete = False
 
     def run(self) -> None:
         """Read until the container has ended, and then once more what came last."""
-        tries = 0
-        while True:
-            final = self._ended.is_set()
-            try:
-                self._read()
-            except PodApiError:
-                tries += final
-                final = final and tries >= LAST_TRIES
-            if final:
-                return
+        while not self._ended.is_set():
+            self._read(follow=True)
             self._ended.wait(AGAIN)
+        for _ in range(LAST_TRIES):
+            error = self._read(follow=True)
+            self._complete = error is None and not self._given_up
+            if self._given_up or error is None or error.is_final:
+                return
+            time.sleep(AGAIN)
 
-    def finish(self, seconds: float) -> None:
-        """The container has ended: wait so long until its last line is read."""
+    def finish(self, seconds: float) -> bool:
+        """The container has ended: wait so long until its last line is read; whether it was.
+
+        A connection that was dropped without a word keeps its reader: then another one reads.
+        """
         self._ended.set()
         self.join(seconds)
+        if not self.is_alive():
+            return self._complete
+        self._given_up = True
+        return self._read(follow=False) is None
 
-    def _read(self) -> None:
+    def give_up(self) -> None:
+        """There is no rest, or nobody wants it: the pod is being deleted."""
+        self._given_up = True
+        self._ended.set()
+
+    def _read(self, *, follow: bool) -> PodApiError | None:
         heard = self._last
-        for line in self._api.log(self._pod, self._container):
-            stamp, _, text = line.partition(" ")
-            self._last = _sortable(stamp)
-            if self._last > heard:
-                self._hear(text)
-        self._last = max(self._last, heard)
+        try:
+            for line in self._api.log(self._pod, self._container, follow=follow):
+                if self._given_up and follow:
+                    break
+                self._take(line, heard)
+        except PodApiError as error:
+            return error
+        return None
 
-
-def _sortable(stamp: str) -> str:
-    """An RFC 3339 time in UTC, padded so that text sorts as time does."""
-    seconds, _, fraction = stamp.removesuffix("Z").partition(".")
-    return f"{seconds}.{fraction.ljust(DIGITS, '0')}"
+    def _take(self, line: str, heard: str) -> None:
+        stamp, _, text = line.partition(" ")
+        match = STAMP.match(stamp)
+        if match is None:
+            return  # the kubelet's own, such as of a watch that it cannot have: not the tool's
+        at = f"{match[1]}.{(match[2] or '').ljust(DIGITS, '0')}"
+        self._last = max(self._last, at)
+        if at > heard:
+            self._hear(text)

@@ -9,7 +9,7 @@ from tests.cluster.images import TOOL
 SPACES = "$namespaces: {calrissian: https://calrissian-cwl.github.io/schema#}"
 
 SMALL = f"""
-        DockerRequirement: {{dockerPull: {TOOL}}}
+        DockerRequirement: {{dockerPull: "{TOOL}"}}
         ResourceRequirement: {{coresMin: 0.01, coresMax: 0.01, ramMin: 64, ramMax: 64}}
 """
 """Of every tool: a request of Calrissian's default, a whole core, would leave no room for others."""
