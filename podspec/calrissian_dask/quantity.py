@@ -87,7 +87,7 @@ def show_memory(count: int) -> str:
     return str(count)
 
 
-def show_count(count: int | Fraction, noun: str) -> str:
+def show_count(count: float | Fraction, noun: str) -> str:
     """With its noun: 1 core, 0.5 cores, 2 workers."""
     return f"{float(count):g} {noun}" + ("" if count == 1 else "s")
 

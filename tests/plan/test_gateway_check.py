@@ -13,12 +13,12 @@ from tests.gateway_server import FLOATS, NONE, PASSWORD, GatewayServer, free_por
 from tests.plan.published import REQUIREMENT_IN_GRAPH
 
 
-def plan(folder: Path, url: str, **gateway: object) -> int:
+def plan(folder: Path, url: str, text: str = REQUIREMENT_IN_GRAPH) -> int:
     document = folder / "document.cwl"
-    document.write_text(REQUIREMENT_IN_GRAPH)
+    document.write_text(text)
     settings = folder / "settings.yml"
     auth = {"username": "someone", "existingSecret": "unused-here"}
-    settings.write_text(yaml.safe_dump({"gateway": {"auth": auth, **gateway}}))
+    settings.write_text(yaml.safe_dump({"gateway": {"auth": auth}}))
     words = ["plan", str(document), "--dask-settings", str(settings), "--dask-gateway-url", url]
     return main([*words, "--output", "json"])
 
@@ -68,6 +68,15 @@ def test_a_gateway_that_is_down(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert plan(tmp_path, f"http://127.0.0.1:{free_port()}") == 1
     (problem,) = json.loads(capsys.readouterr().out)["problems"]
     assert "check its URL, and that it is reached from here" in problem["message"]
+
+
+def test_a_gateway_is_asked_also_where_only_the_run_knows_what_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = REQUIREMENT_IN_GRAPH.replace("workerCores: 1\n", "workerCores: $(runtime.cores)\n")
+    assert plan(tmp_path, f"http://127.0.0.1:{free_port()}", document) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert "check its URL" in problem["message"]
 
 
 def test_a_url_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

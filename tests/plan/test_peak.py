@@ -54,6 +54,11 @@ def test_it_is_the_best_of_all_sets_in_which_nobody_waits_for_another(
     assert side_by_side(weights, after) == best
 
 
+def test_many_steps_that_wait_for_several_are_soon_done() -> None:
+    after = {n: ({(7 * n + k) % 40 for k in range(5)} if n >= 40 else set()) for n in range(80)}
+    assert side_by_side([Weight(1, 1, Fraction(1), 1)] * 80, after).clusters >= 40
+
+
 def test_a_hundred_steps_in_chains_are_soon_done() -> None:
     after = {n: {n - 1} if n % 10 else set() for n in range(100)}
     assert side_by_side([Weight(1, 1, Fraction(1), 1)] * 100, after).clusters == 10

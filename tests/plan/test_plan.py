@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,11 @@ def test_an_expression_that_cannot_be_known_is_shown_as_it_is_written(planner: P
     assert told["peak"] is None
 
 
+def test_what_the_job_itself_requires_comes_before_the_tools_own(planner: Planner) -> None:
+    job = {"cwl:requirements": [{"class": DASK, **REQUIREMENT, "clusterMaxCores": 2}]}
+    assert planner.plan(tool(), job).steps["document.cwl"]["workers"] == 2
+
+
 def test_a_default_is_a_value(planner: Planner) -> None:
     content = tool(ASKS, inputs={"n": {"type": "int", "default": 2}})
     assert planner.plan(content).steps["document.cwl"]["workers"] == 6
@@ -195,6 +201,46 @@ def test_a_files_name_is_known_before_the_run_and_its_size_is_not(planner: Plann
     assert planner.plan(content, job).steps["document.cwl"]["workers"] == 3
     content = tool({**fields, "workerCores": "$(inputs.f.size)"}, inputs={"f": "File"})
     assert planner.plan(content, job).steps["document.cwl"]["workerCores"] == "$(inputs.f.size)"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["$(inputs.f.size > 1000 ? 4 : 1)", "${ return Math.ceil(inputs.f.size / 2500); }"],
+)
+def test_what_only_a_run_knows_of_a_file_is_not_guessed(planner: Planner, written: str) -> None:
+    content = tool({**ASKS, "workerMemory": "1G", "workerCores": written}, inputs={"f": "File"})
+    planned = planner.plan(content, {"f": {"class": "File", "path": "here.tif"}})
+    assert planned.code == 0
+    assert planned.steps["document.cwl"]["workerCores"] == written
+
+
+def test_a_file_as_a_default(planner: Planner) -> None:
+    default = {"type": "File", "default": {"class": "File", "location": "big.tif"}}
+    written = "$(inputs.f.nameroot == 'big' ? 4 : 1)"
+    content = tool({**ASKS, "workerMemory": "1G", "workerCores": written}, inputs={"f": default})
+    assert planner.plan(content).steps["document.cwl"]["workers"] == 3
+
+
+def test_a_library_that_reads_what_is_not_known(planner: Planner) -> None:
+    library = {"expressionLib": ["function k() { return inputs.n || 1; }"]}
+    one = tool({**ASKS, "workerCores": "$(k())", "workerMemory": "1G"})
+    one["requirements"]["InlineJavascriptRequirement"] = library
+    content = workflow({"a": step(tool(None)), "b": step(one, takes={"n": "a/o"})})
+    assert planner.plan(content).steps["b"]["workerCores"] == "$(k())"
+
+
+def test_items_that_when_leaves_out_ask_for_nothing(planner: Planner) -> None:
+    each = step(tool(ASKS), scatter="n", takes={"n": "ks"}, when="$(inputs.n > 0)")
+    planned = planner.plan(workflow({"each": each}, {"ks": "int[]"}), {"ks": [0, 1, 2]})
+    assert planned.code == 0
+    assert planned.told["peak"]["clusters"] == 2
+
+
+def test_a_huge_scatter_is_not_unrolled(planner: Planner) -> None:
+    takes = {name: {"default": list(range(1000))} for name in ("a", "b", "c")}
+    one = tool(inputs=dict.fromkeys(takes, "int"))
+    each = step(one, scatter=list(takes), scatterMethod="flat_crossproduct", takes=takes)
+    assert planner.plan(workflow({"each": each})).steps["each"]["scatter"] == "a, b, c"
 
 
 # Scatter, subworkflows, inheritance.
@@ -289,7 +335,11 @@ def test_a_graph_means_main_or_the_one_that_is_named(planner: Planner) -> None:
 
 def test_a_graph_without_main_means_the_one_that_nothing_runs(planner: Planner) -> None:
     graph = {"$graph": [entry for entry in GRAPH["$graph"] if entry["id"] != "main"]}
-    assert list(planner.plan(graph).steps) == ["one"]
+    planned = planner.plan(graph)
+    assert list(planned.steps) == ["one"]
+    assert planned.told["warnings"] == [
+        "document.cwl: has no #main: a run has to be given document.cwl#other"
+    ]
 
 
 def test_a_graph_with_several_roots_has_to_be_told(planner: Planner) -> None:
@@ -305,6 +355,14 @@ def test_tools_in_files_of_their_own_and_imported_requirements(planner: Planner)
     one["requirements"] = [{"class": "InlineJavascriptRequirement"}, {"$import": "requirement.yml"}]
     planner.write("tool.cwl", one)
     assert planner.plan(workflow({"one": step("tool.cwl")})).steps["one"]["workers"] == 5
+
+
+def test_an_imported_process_keeps_what_is_beside_it(planner: Planner) -> None:
+    (planner.folder / "sub").mkdir()
+    planner.write("sub/tool.cwl", tool())
+    planner.write("sub/inner.cwl", workflow({"deep": step("tool.cwl")}))
+    content = workflow({"one": step({"$import": "sub/inner.cwl"})})
+    assert list(planner.plan(content).steps) == ["one/deep"]
 
 
 @pytest.mark.parametrize("version", ["v1.0", "v1.1", "v1.2"])
@@ -342,10 +400,15 @@ def test_every_problem_has_its_step_its_field_and_its_place(planner: Planner) ->
     content = workflow({"a": step(tool({**REQUIREMENT, "workerCores": 0, "workerMemory": "4 Q"}))})
     planned = planner.plan(content)
     assert planned.code == 1
-    assert {p["field"] for p in planned.steps["a"]["problems"]} == {"workerCores", "workerMemory"}
+    problems = planned.steps["a"]["problems"]
+    assert {p["field"] for p in problems} == {"workerCores", "workerMemory"}
+    assert all(re.search(r" \(document\.cwl:\d+:\d+\)$", p["message"]) for p in problems)
+    assert planned.told["problems"] == [], "not twice"
     said = planner.run("document.cwl", output="text")
     assert said.code == 1
     assert "problem: a: workerCores: 0 is not above zero" in said.out
+    assert "a  not known, see its problems" in said.out
+    assert "peak: not known, as there are problems" in said.out
 
 
 def test_an_expression_that_is_wrong_for_one_item_of_a_scatter(planner: Planner) -> None:
@@ -360,7 +423,24 @@ def test_an_expression_that_cannot_be_evaluated(planner: Planner) -> None:
     assert planned.code == 1
     (problem,) = planned.steps["document.cwl"]["problems"]
     assert problem["field"] == "workerCores"
-    assert "TypeError" in problem["message"]
+    assert problem["message"].endswith(
+        "TypeError: Cannot read properties of undefined (reading 'y')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("$(inputs.nope)", "it gives no value (undefined)"),
+        ("${ throw 'boom'; }", "boom"),
+        ("$(inputs.n", "unfinished block"),
+    ],
+)
+def test_why_an_expression_cannot_be_evaluated_is_said(
+    planner: Planner, written: str, why: str
+) -> None:
+    planned = planner.plan(tool({**ASKS, "workerCores": written}), {"n": 1})
+    assert why in planned.steps["document.cwl"]["problems"][0]["message"]
 
 
 def test_javascript_has_to_be_required_and_a_hint_is_not_enough(planner: Planner) -> None:
@@ -389,6 +469,39 @@ def test_an_input_that_the_document_has_not(planner: Planner) -> None:
     ]
 
 
+def test_an_input_that_the_job_does_not_give(planner: Planner) -> None:
+    planned = planner.plan(tool(inputs={"n": "int", "m": "int?"}), {"m": 1})
+    assert planned.code == 1
+    (problem,) = planned.told["problems"]
+    assert problem["message"] == "the job gives no 'n', and the document needs it"
+
+
+@pytest.mark.parametrize(
+    ("lists", "method", "words"),
+    [
+        ({"a": 5, "b": [1]}, "dotproduct", "scatter over a, which is no list"),
+        ({"a": [1, 2], "b": [1]}, "dotproduct", "not of one length"),
+        ({"a": [1], "b": [1]}, None, "without scatterMethod"),
+    ],
+)
+def test_a_scatter_that_a_run_would_refuse(
+    planner: Planner, lists: dict[str, Any], method: str | None, words: str
+) -> None:
+    takes = {name: {"default": value} for name, value in lists.items()}
+    more = {"scatterMethod": method} if method else {}
+    one = tool(inputs=dict.fromkeys(lists, "int"))
+    planned = planner.plan(workflow({"each": step(one, scatter=list(lists), takes=takes, **more)}))
+    assert planned.code == 1
+    assert any(
+        "step each: " in p["message"] and words in p["message"] for p in planned.told["problems"]
+    )
+
+
+def test_an_input_that_a_step_does_not_wire_is_null(planner: Planner) -> None:
+    one = tool({**ASKS, "workerCores": "$(inputs.n || 2)", "workerMemory": "1G"})
+    assert planner.plan(workflow({"a": step(one)})).steps["a"]["workers"] == 6
+
+
 def test_nothing_asks(planner: Planner) -> None:
     planner.write("document.cwl", tool(None))
     said = planner.run("document.cwl", output="text")
@@ -402,6 +515,7 @@ def test_nothing_asks(planner: Planner) -> None:
         ("a: [", "cannot be read"),
         ("[]", "is no CWL document"),
         ("class: CommandLineTool", "has no cwlVersion"),
+        ("cwlVersion: v1.2\n$graph: 3", "$graph is no list of processes"),
         ("cwlVersion: draft-3\nclass: CommandLineTool", "has no cwlVersion"),
         ("cwlVersion: v1.2\nclass: Nothing", "is no valid CWL"),
         ("cwlVersion: v1.2\nclass: CommandLineTool\ninputs: 3\noutputs: []", "is no valid CWL"),
@@ -417,6 +531,21 @@ def test_what_cannot_be_read_is_one_sentence_and_exit_2(
     assert planned.out == ""
     assert planned.err.startswith("calrissian-dask: document.cwl: ")
     assert words in planned.err
+
+
+def test_a_process_that_runs_itself(planner: Planner) -> None:
+    planned = planner.plan(workflow({"a": step("document.cwl")}))
+    assert planned.code == 2
+    assert "step a: runs itself: document.cwl" in planned.err
+
+
+def test_steps_that_wait_for_each_other(planner: Planner) -> None:
+    content = workflow(
+        {"a": step(tool(), takes={"n": "b/o"}), "b": step(tool(), takes={"n": "a/o"})}
+    )
+    planned = planner.plan(content)
+    assert planned.code == 2
+    assert "wait for each other" in planned.err
 
 
 @pytest.mark.parametrize("job", ["[1]", "a: [", "--- {}\n--- {}"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from calrissian_dask.annotations import annotate
-from calrissian_dask.cli.settings_file import add_options, read_settings, read_text
+from calrissian_dask.cli.settings_file import add_options, read_settings, read_stdin, read_text
 from calrissian_dask.documents import dump_documents, load_documents
 from calrissian_dask.errors import CalrissianDaskError, ConfigurationError, PodError
 from calrissian_dask.mutation import is_mutated, mutate_pod
@@ -51,7 +51,7 @@ def run(
             requirement = _requirement(Path(options.requirement))
             for warning in spelling_warnings(requirement):
                 print(f"calrissian-dask: {options.requirement}: {warning}", file=stderr)
-        documents = load_documents(_text(stdin), "standard input")
+        documents = load_documents(read_stdin(stdin), "standard input")
         if not documents:
             raise ConfigurationError("standard input: holds no pod: pass one as YAML or JSON")
     except CalrissianDaskError as error:
@@ -101,13 +101,6 @@ def _requirement(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: class is {name!r}: write DaskGatewayRequirement")
     parse(fields, str(path))  # once, with the file's name, and not for every pod
     return {key: value for key, value in fields.items() if key != "class"}
-
-
-def _text(stdin: TextIO) -> str:
-    try:
-        return stdin.read()
-    except UnicodeDecodeError as error:
-        raise ConfigurationError("standard input: is not UTF-8 text") from error
 
 
 def _place(number: int, document: Any) -> str:

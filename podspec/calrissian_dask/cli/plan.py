@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from calrissian_dask.cli.settings_file import add_options, read_settings, read_text
+from calrissian_dask.cli.settings_file import add_options, read_settings, read_stdin, read_text
 from calrissian_dask.errors import CalrissianDaskError
 
 EXIT_PROBLEMS = 1
@@ -54,7 +54,7 @@ def run(
         settings = read_settings(options, environ)
         job: Mapping[str, Any] = {}
         if options.job:
-            text = stdin.read() if options.job == "-" else read_text(Path(options.job))
+            text = read_stdin(stdin) if options.job == "-" else read_text(Path(options.job))
             job = read_job(text, options.job)
         plan = make_plan(options.document, job, settings, environ)
     except CalrissianDaskError as error:

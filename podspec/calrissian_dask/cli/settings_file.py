@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from calrissian_dask.documents import load_documents
 from calrissian_dask.errors import ConfigurationError
@@ -70,6 +70,14 @@ def _read(path: Path) -> Settings:
     if len(documents) > 1:
         raise ConfigurationError(f"{path}: has {len(documents)} documents, and settings are one")
     return parse_settings(documents[0] if documents else None, str(path))
+
+
+def read_stdin(stdin: TextIO) -> str:
+    """What is given to the command; raises ConfigurationError where it is no text."""
+    try:
+        return stdin.read()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("standard input: is not UTF-8 text: give such") from error
 
 
 def read_text(path: Path) -> str:

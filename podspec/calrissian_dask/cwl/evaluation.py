@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from cwltool.errors import WorkflowException
 
+from calrissian_dask.cwl.expression_errors import reason
 from calrissian_dask.errors import CalrissianDaskError
 from calrissian_dask.requirement import CLASS
 
@@ -31,14 +32,5 @@ def _evaluate(key: str, value: Any, builder: Builder) -> Any:
         return builder.do_eval(value)
     except WorkflowException as error:
         raise CalrissianDaskError(
-            f"{CLASS}.{key}: {value!r} cannot be evaluated: {_reason(str(error))}"
+            f"{CLASS}.{key}: {value!r} cannot be evaluated: {reason(str(error))}"
         ) from error
-
-
-def _reason(text: str) -> str:
-    """The line of a long report of JavaScript that says what was wrong."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line in lines:
-        if "Error:" in line:
-            return line
-    return " ".join(line for line in lines if not line.endswith(":")) or "no reason was given"

@@ -19,11 +19,11 @@ from schema_salad.exceptions import ValidationException
 
 from calrissian_dask.cwl import occurrences
 from calrissian_dask.cwl.cwltool_reading import register, uri_of
+from calrissian_dask.cwl.node import use_wheel_where_there_is_no_node
 from calrissian_dask.errors import ConfigurationError
 from calrissian_dask.local.fit import this_machine
 from calrissian_dask.local.gateway import EmbeddedGateway
 from calrissian_dask.local.interrupt import Interrupt
-from calrissian_dask.local.node import use_wheel_where_there_is_no_node
 from calrissian_dask.local.progress import Progress
 from calrissian_dask.local.run import LocalRun
 from calrissian_dask.local.tool import RefusedError, tool_maker

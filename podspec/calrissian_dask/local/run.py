@@ -11,12 +11,12 @@ from fractions import Fraction
 from calrissian_dask_sidecar.host_port import join_host_port, scheduler_proxy
 from calrissian_dask_sidecar.program_settings import ProgramSettings
 
+from calrissian_dask.cwl.node import end_node, node_pids
 from calrissian_dask.errors import CalrissianDaskError, GatewayError
 from calrissian_dask.local.fit import Fit, Machine, fit
 from calrissian_dask.local.gateway import USER, EmbeddedGateway
 from calrissian_dask.local.interpreter import check_interpreter, find_interpreter
 from calrissian_dask.local.interrupt import Interrupt
-from calrissian_dask.local.node import end_node, node_pids
 from calrissian_dask.local.progress import Progress, StepReport
 from calrissian_dask.local.step_cluster import StepCluster
 from calrissian_dask.requirement import DaskGatewayRequirement

@@ -60,6 +60,8 @@ class Documents:
         self._loader = Loader({})
         self._raw: dict[str, dict[str, MutableMapping[str, Any]]] = {}
         self._parsed: dict[str, Process] = {}
+        self.warnings: list[str] = []
+        """What a run would not take as it is taken here."""
 
     def entry(self, uri: str) -> Process:
         """The process that a command line means: the one named, else #main, else the only choice.
@@ -77,6 +79,9 @@ class Documents:
         run = {reference for raw in known.values() for reference in _run_by(raw, file)}
         roots = [name for name in known if name not in run]
         if len(roots) == 1:
+            self.warnings.append(
+                f"{show_uri(file)}: has no #main: a run has to be given {show_uri(roots[0])}"
+            )
             return self.process(roots[0])
         names = ", ".join("#" + urldefrag(name)[1] for name in roots or known)
         raise UnreadableError(f"{show_uri(file)}: has several processes: add one of {names} to it")
@@ -112,6 +117,8 @@ class Documents:
                     f"{show_uri(file)}: has no cwlVersion of v1.0, v1.1 or v1.2: write cwlVersion: v1.2"
                 )
             found = whole.get("$graph", [whole])
+            if not isinstance(found, list) or not found:
+                raise UnreadableError(f"{show_uri(file)}: $graph is no list of processes")
             entries = [entry for entry in found if isinstance(entry, MutableMapping)]
             for entry in entries:
                 entry.pop("$schemas", None)  # ontologies, by URL: cwl-utils would fetch them
@@ -137,10 +144,23 @@ class Documents:
             if set(node) == {"$import"}:
                 uri = self._loader.fetcher.urljoin(base, str(node["$import"]))
                 return self._with_imports(self._fetch(uri), uri)
-            return {key: self._with_imports(value, base) for key, value in node.items()}
+            return {
+                key: self._run(value, base) if key == "run" else self._with_imports(value, base)
+                for key, value in node.items()
+                if key
+                not in ("$namespaces", "$schemas")  # of what is imported; ours are kept apart
+            }
         if isinstance(node, list):
             return [self._with_imports(value, base) for value in node]
         return node
+
+    def _run(self, run: Any, base: str) -> Any:
+        """What a step runs: an imported process keeps its own file, and what is beside it."""
+        if isinstance(run, Mapping) and set(run) == {"$import"}:
+            run = run["$import"]
+        if isinstance(run, str):
+            return self._loader.fetcher.urljoin(base, run)
+        return self._with_imports(run, base)
 
 
 def asked(process: Process) -> tuple[list[Asked], list[Asked]]:
@@ -192,10 +212,11 @@ def _name(entry: Mapping[str, Any], file: str) -> str:
 
 def _run_by(raw: Mapping[str, Any], file: str) -> Iterator[str]:
     steps = raw.get("steps")
-    for step in steps.values() if isinstance(steps, Mapping) else steps or []:
+    entries = list(steps.values()) if isinstance(steps, Mapping) else steps
+    for step in entries if isinstance(entries, list) else ():
         run = step.get("run") if isinstance(step, Mapping) else None
-        if isinstance(run, str) and run.startswith("#"):
-            yield file + run
+        if isinstance(run, str) and run.startswith(f"{file}#"):
+            yield run
 
 
 def _first_line(error: Exception) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+
+import networkx as nx
 
 
 @dataclass(frozen=True)
@@ -30,42 +32,32 @@ def side_by_side(weights: Sequence[Weight], after: Mapping[int, set[int]]) -> We
     """The most of each measure over all sets of steps that may run at once.
 
     `after[n]` are the steps that step n waits for, directly. Each measure has a set of its own, so
-    that the result is an upper bound of all. The steps of one workflow are few; sets that were seen
-    before are not looked at again.
+    that the result is an upper bound of all. Raises ValueError where steps wait for each other.
     """
-    earlier = _closure(len(weights), after)
-    apart = [
-        {m for m in range(len(weights)) if m != n and m not in earlier[n] and n not in earlier[m]}
-        for n in range(len(weights))
-    ]
+    order = nx.DiGraph((early, late) for late, earlier in after.items() for early in earlier)
+    if not nx.is_directed_acyclic_graph(order):
+        raise ValueError("steps wait for each other")
+    waits = nx.transitive_closure_dag(order).edges
 
-    def most(measure: Callable[[Weight], Fraction | int]) -> Fraction | int:
-        @cache
-        def of(steps: frozenset[int]) -> Fraction | int:
-            if not steps:
-                return 0
-            first = min(steps, key=lambda n: (len(steps - apart[n]), n))
-            taken = measure(weights[first]) + of(steps & apart[first])
-            if len(steps & apart[first]) == len(steps) - 1:
-                return taken  # it is in nobody's way
-            return max(taken, of(steps - {first}))
+    def most(measure: Callable[[Weight], int]) -> int:
+        return _heaviest([measure(weight) for weight in weights], waits)
 
-        return of(frozenset(n for n in range(len(weights)) if measure(weights[n])))
-
+    unit = math.lcm(*(weight.cores.denominator for weight in weights))
     return Weight(
-        int(most(lambda w: w.clusters)),
-        int(most(lambda w: w.workers)),
-        Fraction(most(lambda w: w.cores)),
-        int(most(lambda w: w.memory)),
+        most(lambda weight: weight.clusters),
+        most(lambda weight: weight.workers),
+        Fraction(most(lambda weight: int(weight.cores * unit)), unit),
+        most(lambda weight: weight.memory),
     )
 
 
-def _closure(count: int, after: Mapping[int, set[int]]) -> list[set[int]]:
-    """All steps that each waits for, directly or not."""
-
-    @cache
-    def of(number: int) -> frozenset[int]:
-        direct = after.get(number, set())
-        return frozenset(direct).union(*(of(one) for one in direct))
-
-    return [set(of(number)) for number in range(count)]
+def _heaviest(weights: Sequence[int], waits: Sequence[tuple[int, int]]) -> int:
+    """By Dilworth's theorem with weights: all of them, less what a largest flow can put in chains."""
+    flow = nx.DiGraph()
+    for step, weight in enumerate(weights):
+        flow.add_edge("all", ("early", step), capacity=weight)
+        flow.add_edge(("late", step), "done", capacity=weight)
+    flow.add_edges_from((("early", early), ("late", late)) for early, late in waits)
+    if not weights:
+        return 0
+    return sum(weights) - int(nx.maximum_flow_value(flow, "all", "done"))

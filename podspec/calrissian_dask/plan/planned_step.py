@@ -69,10 +69,14 @@ class PlannedStep:
             jobs = f", for each of {self.scatter}"
         if self.is_known and self.clusters:
             return " or ".join(sorted({_cluster(one) for one in self.clusters})) + jobs
+        if self.problems:
+            return f"not known, see its problems{jobs}"
         told = self.to_dict()
         if self.clusters and isinstance(told["workers"], int):
             return _cluster(self.clusters[0]) + jobs
-        return f"{told['workers']} workers of {told['workerCores']} cores, {told['workerMemory']}{jobs}"
+        cores = told["workerCores"]
+        each = show_count(cores, "core") if isinstance(cores, int | float) else f"{cores} cores"
+        return f"{told['workers']} workers of {each}, {told['workerMemory']}{jobs}"
 
     def _same(self, known: Sequence[Any], otherwise: str) -> Any:
         """The one value that all jobs have, if they do and it is known."""

@@ -48,12 +48,17 @@ class Plan:
         for owner, count in inherited.items():
             yield f"the requirement of {owner} is inherited by {show_count(count, 'step')}"
         if self.steps:
-            yield f"peak: {_words(self.peak)}{self._turns()}"
+            yield f"peak: {self._peak()}"
         for warning in self.warnings:
             yield f"warning: {warning}"
         for step in self.steps:
             yield from (f"problem: {step.id}: {problem}" for problem in step.problems)
         yield from (f"problem: {problem}" for problem in self.problems)
+
+    def _peak(self) -> str:
+        if any(step.problems for step in self.steps):
+            return "not known, as there are problems"
+        return _words(self.peak) + self._turns()
 
     def _turns(self) -> str:
         allowed = self.max_clusters

@@ -7,24 +7,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from calrissian_dask.cwl.asked import Asked
+from calrissian_dask.cwl.occurrences import show_uri
 from calrissian_dask.errors import Problem, RequirementError
-from calrissian_dask.plan.documents import Documents, Process, asked
+from calrissian_dask.plan.documents import Documents, Process, UnreadableError, asked
 from calrissian_dask.plan.peak import Weight, side_by_side
 from calrissian_dask.plan.planned_step import PlannedStep
 from calrissian_dask.plan.values import (
     JAVASCRIPT,
+    MOST_ITEMS,
     UNKNOWN,
     Evaluator,
     NotEvaluableError,
     Scope,
+    plain,
+    scatter_problem,
     scattered,
     short,
     with_defaults,
 )
 from calrissian_dask.requirement import DaskGatewayRequirement, literal_problems, parse
-
-MOST_ITEMS = 10_000
-"""Items of all scatters that are looked at one by one; more are taken for as many as unknown."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,14 @@ class Place:
     path: tuple[str, ...] = ()
     requirements: tuple[tuple[Asked, str], ...] = ()
     hints: tuple[tuple[Asked, str], ...] = ()
+    of_job: tuple[tuple[Asked, str], ...] = ()
+    """What a job's cwl:requirements add to the process that it is for."""
     javascript: tuple[Mapping[str, Any], ...] = ()
     image: str | None = None
+    running: tuple[str, ...] = ()
+    """The processes above, so that one that runs itself is found."""
+    is_all: bool = True
+    """Whether nothing but what is given will be given to the inputs: so in steps, and with a job."""
     is_scattered: bool = False
     unknown_scatter: str | None = None
 
@@ -47,11 +54,12 @@ class Walk:
         self._documents = documents
         self._items = 0
         self.steps: dict[str, PlannedStep] = {}
+        self.problems: list[Problem] = []
 
     def process(self, process: Process, given: Mapping[str, Any], place: Place) -> Weight | None:
         """What it asks for at most at once; None where only the run knows."""
-        inside = _inside(process, place)
-        scope = with_defaults(process.inputs, given)
+        inside = replace(_inside(process, place), running=(*place.running, str(process.id)))
+        scope = with_defaults(process.inputs, given, is_all=place.is_all)
         if process.class_ == "Workflow":
             return self._workflow(process, scope, inside)
         if process.class_ == "CommandLineTool":
@@ -70,29 +78,54 @@ class Walk:
             weight = self._step(step, scope, place, workflow)
             known = known and weight is not None
             weights.append(weight or Weight())
-        return side_by_side(weights, after) if known else None
+        try:
+            return side_by_side(weights, after) if known else None
+        except ValueError as error:
+            named = "/".join(place.path) or short(workflow.id)
+            raise UnreadableError(f"workflow {named}: {error}") from error
 
     def _step(self, step: Process, scope: Scope, place: Place, workflow: Process) -> Weight | None:
-        inside = _inside(step, replace(place, path=(*place.path, short(step.id))))
-        run = step.run if not isinstance(step.run, str) else self._documents.process(step.run)
+        inside = _inside(step, replace(place, path=(*place.path, short(step.id)), is_all=True))
+        run = self._run_by(step, inside)
         given = {short(one.id): _source_value(one, scope, workflow) for one in step.in_}
         names = [short(name) for name in _listed(step.scatter)]
         if not names:
-            return self.process(run, self._transformed(step, given, inside), inside)
-        items = scattered(given, names, step.scatterMethod)
+            return self._once(step, run, given, inside)
+        wrong = scatter_problem(given, names, step.scatterMethod)
+        if wrong:
+            self.problems.append(Problem("", f"step {'/'.join(inside.path)}: {wrong}"))
+        items = None if wrong else scattered(given, names, step.scatterMethod)
         rows = list(items) if items is not None else None
         inside = replace(inside, is_scattered=True)
         self._items += len(rows or [])
         if rows is None or self._items > MOST_ITEMS:
             inside = replace(inside, unknown_scatter=", ".join(names))
             unknown = {**given, **dict.fromkeys(names, UNKNOWN)}
-            weight = self.process(run, self._transformed(step, unknown, inside), inside)
+            weight = self._once(step, run, unknown, inside)
             return Weight() if weight == Weight() else None
         total: Weight | None = Weight()
         for row in rows:
-            weight = self.process(run, self._transformed(step, row, inside), inside)
+            weight = self._once(step, run, row, inside)
             total = total + weight if total is not None and weight is not None else None
         return total
+
+    def _run_by(self, step: Process, place: Place) -> Process:
+        run = step.run if not isinstance(step.run, str) else self._documents.process(step.run)
+        if str(run.id) in place.running:
+            raise UnreadableError(f"step {'/'.join(place.path)}: runs itself: {show_uri(run.id)}")
+        return run
+
+    def _once(self, step: Process, run: Process, given: Scope, place: Place) -> Weight | None:
+        """One job of a step, unless its `when` is known to be false."""
+        scope = self._transformed(step, given, place)
+        when = getattr(step, "when", None)
+        if when is not None:
+            try:
+                if Evaluator(place.javascript).value(when, scope) is False:
+                    return Weight()
+            except NotEvaluableError:
+                pass  # the run will say it, and it is none of ours
+        return self.process(run, scope, place)
 
     def _transformed(self, step: Process, given: Scope, place: Place) -> dict[str, Any]:
         """The inputs after `valueFrom`, which sees all of them as they were before."""
@@ -174,7 +207,12 @@ def _inside(process: Process, place: Place) -> Place:
     ]
     return replace(
         place,
-        requirements=(*place.requirements, *((one, title) for one in requirements)),
+        requirements=(
+            *place.requirements,
+            *((one, title) for one in requirements),
+            *place.of_job,
+        ),
+        of_job=(),
         hints=(*place.hints, *((one, title) for one in hints)),
         javascript=(*place.javascript, *javascript),
         image=images[-1] if images else place.image,
@@ -190,12 +228,12 @@ def _source_value(one: Process, scope: Scope, workflow: Process) -> Any:
     """A step input's value before `valueFrom`: of the workflow's inputs, as only these are known."""
     sources = _listed(one.source)
     if not sources:
-        return one.default
+        return plain(one.default)
     merged = getattr(one, "linkMerge", None) or getattr(one, "pickValue", None)
     if len(sources) > 1 or merged or _step_of(sources[0], workflow.id) is not None:
         return UNKNOWN
     value = scope.get(short(sources[0]), UNKNOWN)
-    return one.default if value is None else value
+    return plain(one.default) if value is None else value
 
 
 def _step_of(source: str, workflow: str) -> str | None:
