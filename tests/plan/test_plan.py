@@ -176,6 +176,14 @@ def test_what_the_job_itself_requires_comes_before_the_tools_own(planner: Planne
     assert planner.plan(tool(), job).steps["document.cwl"]["workers"] == 2
 
 
+def test_what_is_known_of_an_unknown_cluster_is_a_number(planner: Planner) -> None:
+    planned = planner.plan(tool({**REQUIREMENT, "clusterMaxCores": "$(runtime.cores)"}))
+    (one,) = planned.told["steps"]
+    assert (one["workerCores"], one["workerMemory"]) == (1, 4 * 2**30)
+    said = planner.run("document.cwl", output="text").out
+    assert "workers of 1 core, 4G" in said
+
+
 def test_a_default_is_a_value(planner: Planner) -> None:
     content = tool(ASKS, inputs={"n": {"type": "int", "default": 2}})
     assert planner.plan(content).steps["document.cwl"]["workers"] == 6

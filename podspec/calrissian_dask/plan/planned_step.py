@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from calrissian_dask.cwl.asked import Asked
 from calrissian_dask.errors import Problem
-from calrissian_dask.quantity import show_count, show_memory
-from calrissian_dask.requirement import DEFAULTS, SPELLINGS, DaskGatewayRequirement
+from calrissian_dask.quantity import parse_cores, parse_memory, show_count, show_memory
+from calrissian_dask.requirement import DEFAULTS, SPELLINGS, DaskGatewayRequirement, is_expression
 
 DIVIDED = ("clusterMaxCores", "workerCoresLimit", "clusterMaxMemory", "workerMemory")
 """What the number of workers is made of."""
@@ -50,10 +50,11 @@ class PlannedStep:
             "id": self.id,
             "workers": self._same([one.workers for one in known], self._division()),
             "workerCores": self._same(
-                [json_number(one.worker_cores) for one in known], self._written("workerCores")
+                [json_number(one.worker_cores) for one in known],
+                self._number("workerCores", lambda value: json_number(parse_cores(value))),
             ),
             "workerMemory": self._same(
-                [one.worker_memory for one in known], self._written("workerMemory")
+                [one.worker_memory for one in known], self._number("workerMemory", parse_memory)
             ),
             "scatter": self.scatter,
             "inheritedFrom": self.inherited_from,
@@ -76,12 +77,22 @@ class PlannedStep:
             return _cluster(self.clusters[0]) + jobs
         cores = told["workerCores"]
         each = show_count(cores, "core") if isinstance(cores, int | float) else f"{cores} cores"
-        return f"{told['workers']} workers of {each}, {told['workerMemory']}{jobs}"
+        memory = told["workerMemory"]
+        memory = show_memory(memory) if isinstance(memory, int) else memory
+        return f"{told['workers']} workers of {each}, {memory}{jobs}"
 
-    def _same(self, known: Sequence[Any], otherwise: str) -> Any:
+    def _same(self, known: Sequence[Any], otherwise: Any) -> Any:
         """The one value that all jobs have, if they do and it is known."""
         same = len(known) == len(self.values) and len(set(known)) == 1
         return known[0] if same else otherwise
+
+    def _number(self, name: str, parse: Callable[[object], int | float]) -> int | float | str:
+        """A field's value where it is known, though the cluster is not; else as it is written."""
+        value = self._written(name)
+        try:
+            return value if is_expression(value) else parse(value)
+        except ValueError:
+            return value
 
     def _written(self, name: str) -> str:
         """A field's value where it is the same for all jobs, else as it is written."""
