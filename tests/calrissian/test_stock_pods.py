@@ -22,6 +22,8 @@ from tests.podspec.pods import REQUIREMENT, settings
 
 job = pytest.importorskip("calrissian.job", reason="stock Calrissian is in .venv-calrissian only")
 
+KubernetesClient = pytest.importorskip("calrissian.k8s").KubernetesClient
+
 PODS = Path(__file__).parent.parent / "podspec" / "pods"
 
 CUDA = [
@@ -114,6 +116,15 @@ def test_what_calrissian_reads_of_its_pod_is_unchanged() -> None:
     (before,), (after,) = pod["spec"]["containers"], mutated["spec"]["containers"]
     assert after["resources"] == before["resources"]
     assert after["name"] == before["name"]
+
+
+def test_t08_the_stock_client_finds_one_container_in_the_native_pod() -> None:
+    """Kubernetes tells of a native sidecar among initContainerStatuses: for it this is the list."""
+    pod = mutate_pod(annotate(build(None, []), REQUIREMENT, None), settings())
+    (tool,) = build(None, [])["spec"]["containers"]
+    found = KubernetesClient.get_first_or_none(pod["spec"]["containers"])
+    assert found["name"] == tool["name"]
+    assert found["resources"] == tool["resources"], "what its usage report reads"
 
 
 def test_a_step_without_the_requirement_is_stocks_own() -> None:

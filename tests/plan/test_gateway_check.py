@@ -79,6 +79,18 @@ def test_a_gateway_is_asked_also_where_only_the_run_knows_what_for(
     assert "check its URL" in problem["message"]
 
 
+def test_without_the_secret_the_gateway_is_not_asked_and_that_is_said(
+    gateway: GatewayServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CALRISSIAN_DASK_SECRET")
+    assert plan(tmp_path, gateway.url) == 0
+    warnings = json.loads(capsys.readouterr().out)["warnings"]
+    assert any("set CALRISSIAN_DASK_SECRET" in warning for warning in warnings)
+
+
 def test_a_url_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert plan(tmp_path, "gateway") == 2
     assert "--dask-gateway-url: gateway.url: 'gateway'" in capsys.readouterr().err

@@ -510,6 +510,13 @@ def test_an_input_that_a_step_does_not_wire_is_null(planner: Planner) -> None:
     assert planner.plan(workflow({"a": step(one)})).steps["a"]["workers"] == 6
 
 
+@pytest.mark.parametrize("source", ["nowhere", "nobody/o"])
+def test_a_source_that_is_nowhere(planner: Planner, source: str) -> None:
+    planned = planner.plan(workflow({"a": step(tool(), takes={"n": source})}))
+    assert planned.code != 0
+    assert source.rpartition("/")[2] in planned.out + planned.err
+
+
 def test_nothing_asks(planner: Planner) -> None:
     planner.write("document.cwl", tool(None))
     said = planner.run("document.cwl", output="text")

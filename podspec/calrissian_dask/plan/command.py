@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from calrissian_dask_sidecar.contract import SECRET_ENV
+
 from calrissian_dask.cwl import occurrences
 from calrissian_dask.cwl.asked import Asked
 from calrissian_dask.cwl.node import use_wheel_where_there_is_no_node
@@ -12,8 +14,9 @@ from calrissian_dask.cwl.occurrences import show_uri
 from calrissian_dask.errors import CalrissianDaskError, GatewayUnavailableError, Problem
 from calrissian_dask.gateway_check import GatewayCheck
 from calrissian_dask.plan.documents import Documents, Process, file_uri
+from calrissian_dask.plan.place import Place
 from calrissian_dask.plan.result import Plan
-from calrissian_dask.plan.steps import Place, Walk
+from calrissian_dask.plan.steps import Walk
 from calrissian_dask.plan.values import plain, short
 from calrissian_dask.requirement import CLASS, is_requirement
 from calrissian_dask.settings import Settings
@@ -47,7 +50,7 @@ def make_plan(
     for step in steps:
         step.problems = [_with_place(problem, misplaced) for problem in step.problems]
     if settings.gateway.url:
-        _check_gateway(plan, GatewayCheck(settings, environ), settings.gateway.url)
+        _check_gateway(plan, settings, environ)
     return plan
 
 
@@ -71,8 +74,16 @@ def _with_place(problem: Problem, placed: list[Problem]) -> Problem:
     return problem
 
 
-def _check_gateway(plan: Plan, check: GatewayCheck, url: str) -> None:
+def _check_gateway(plan: Plan, settings: Settings, environ: Mapping[str, str]) -> None:
+    url = settings.gateway.url or ""
+    secret = settings.gateway.auth.existing_secret
+    if secret and not environ.get(SECRET_ENV):
+        plan.warnings.append(
+            f"the gateway is not asked: set {SECRET_ENV} to what the Secret {secret!r} holds"
+        )
+        return
     try:
+        check = GatewayCheck(settings, environ)
         check.ask()
         for step in plan.steps:
             for cluster in dict.fromkeys(step.clusters):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from calrissian_dask.cwl.asked import Asked
 from calrissian_dask.cwl.occurrences import show_uri
 from calrissian_dask.errors import Problem, RequirementError
-from calrissian_dask.plan.documents import Documents, Process, UnreadableError, asked
+from calrissian_dask.plan.documents import Documents, Process, UnreadableError
 from calrissian_dask.plan.peak import Weight, side_by_side
+from calrissian_dask.plan.place import Place, inside_of, title
 from calrissian_dask.plan.planned_step import PlannedStep
 from calrissian_dask.plan.values import (
-    JAVASCRIPT,
     MOST_ITEMS,
     UNKNOWN,
     Evaluator,
@@ -28,25 +27,6 @@ from calrissian_dask.plan.values import (
 from calrissian_dask.requirement import DaskGatewayRequirement, literal_problems, parse
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the walk is: the path, what holds there, and the scatters above."""
-
-    path: tuple[str, ...] = ()
-    requirements: tuple[tuple[Asked, str], ...] = ()
-    hints: tuple[tuple[Asked, str], ...] = ()
-    of_job: tuple[tuple[Asked, str], ...] = ()
-    """What a job's cwl:requirements add to the process that it is for."""
-    javascript: tuple[Mapping[str, Any], ...] = ()
-    image: str | None = None
-    running: tuple[str, ...] = ()
-    """The processes above, so that one that runs itself is found."""
-    is_all: bool = True
-    """Whether nothing but what is given will be given to the inputs: so in steps, and with a job."""
-    is_scattered: bool = False
-    unknown_scatter: str | None = None
-
-
 class Walk:
     """One walk over a process and everything that it runs."""
 
@@ -58,7 +38,7 @@ class Walk:
 
     def process(self, process: Process, given: Mapping[str, Any], place: Place) -> Weight | None:
         """What it asks for at most at once; None where only the run knows."""
-        inside = replace(_inside(process, place), running=(*place.running, str(process.id)))
+        inside = replace(inside_of(process, place), running=(*place.running, str(process.id)))
         scope = with_defaults(process.inputs, given, is_all=place.is_all)
         if process.class_ == "Workflow":
             return self._workflow(process, scope, inside)
@@ -74,6 +54,7 @@ class Walk:
         for number, step in enumerate(workflow.steps):
             sources = [source for one in step.in_ for source in _listed(one.source)]
             names = {_step_of(source, workflow.id) for source in sources}
+            self._check_sources(sources, {*numbers}, {*scope}, step, workflow)
             after[number] = {numbers[name] for name in names if name in numbers}
             weight = self._step(step, scope, place, workflow)
             known = known and weight is not None
@@ -85,7 +66,7 @@ class Walk:
             raise UnreadableError(f"workflow {named}: {error}") from error
 
     def _step(self, step: Process, scope: Scope, place: Place, workflow: Process) -> Weight | None:
-        inside = _inside(step, replace(place, path=(*place.path, short(step.id)), is_all=True))
+        inside = inside_of(step, replace(place, path=(*place.path, short(step.id)), is_all=True))
         run = self._run_by(step, inside)
         given = {short(one.id): _source_value(one, scope, workflow) for one in step.in_}
         names = [short(name) for name in _listed(step.scatter)]
@@ -108,6 +89,20 @@ class Walk:
             weight = self._once(step, run, row, inside)
             total = total + weight if total is not None and weight is not None else None
         return total
+
+    def _check_sources(
+        self,
+        sources: list[str],
+        steps: set[str],
+        inputs: set[str],
+        step: Process,
+        workflow: Process,
+    ) -> None:
+        for source in sources:
+            above = _step_of(source, workflow.id)
+            if (above not in steps) if above else (short(source) not in inputs):
+                words = f"step {short(step.id)}: source {short(source)!r} is nowhere in {_name(workflow)}"
+                self.problems.append(Problem("", words))
 
     def _run_by(self, step: Process, place: Place) -> Process:
         run = step.run if not isinstance(step.run, str) else self._documents.process(step.run)
@@ -148,7 +143,7 @@ class Walk:
         name = "/".join(place.path) or short(tool.id)
         planned = self.steps.get(name)
         if planned is None:
-            inherited = owner if owner != _title(tool, place) else None
+            inherited = owner if owner != title(tool, place) else None
             planned = PlannedStep(name, holding, place.image, inherited)
             planned.problems += literal_problems(holding.fields)
             self.steps[name] = planned
@@ -191,39 +186,6 @@ class Walk:
         return requirement
 
 
-def _inside(process: Process, place: Place) -> Place:
-    """What holds inside a process or a step."""
-    title = _title(process, place)
-    requirements, hints = asked(process)
-    javascript = [
-        {"class": JAVASCRIPT, "expressionLib": list(one.expressionLib or [])}
-        for one in process.requirements or []  # cwltool does not look among hints
-        if getattr(one, "class_", None) == JAVASCRIPT
-    ]
-    images = [
-        one.dockerPull
-        for one in [*(process.hints or []), *(process.requirements or [])]
-        if getattr(one, "class_", None) == "DockerRequirement" and one.dockerPull
-    ]
-    return replace(
-        place,
-        requirements=(
-            *place.requirements,
-            *((one, title) for one in requirements),
-            *place.of_job,
-        ),
-        of_job=(),
-        hints=(*place.hints, *((one, title) for one in hints)),
-        javascript=(*place.javascript, *javascript),
-        image=images[-1] if images else place.image,
-    )
-
-
-def _title(process: Process, place: Place) -> str:
-    kind = getattr(process, "class_", None) or "step"
-    return f"{kind} {'/'.join(place.path) or short(process.id)}"
-
-
 def _source_value(one: Process, scope: Scope, workflow: Process) -> Any:
     """A step input's value before `valueFrom`: of the workflow's inputs, as only these are known."""
     sources = _listed(one.source)
@@ -234,6 +196,10 @@ def _source_value(one: Process, scope: Scope, workflow: Process) -> Any:
         return UNKNOWN
     value = scope.get(short(sources[0]), UNKNOWN)
     return plain(one.default) if value is None else value
+
+
+def _name(workflow: Process) -> str:
+    return f"workflow {short(workflow.id)}"
 
 
 def _step_of(source: str, workflow: str) -> str | None:
