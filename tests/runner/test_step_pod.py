@@ -185,6 +185,15 @@ def test_t25_what_ended_a_tool_from_outside_is_said(told: dict[str, Any], words:
     assert step.record.error == words
 
 
+def test_t24_a_tool_that_ended_with_calrissian_was_not_ended_by_somebody_else() -> None:
+    step = Step(started(ended(TOOL, 143), deletionTimestamp="now"))
+    step.pod.create(sent())
+    step.stopping.set()
+    end, _ = step.pod.until_end()
+    assert end.exit_code == 143
+    assert not any("somebody else" in text for _, text in step.said)
+
+
 def test_a_tool_that_succeeds_in_its_grace_has_succeeded() -> None:
     step = Step(*COMING, started(ended(TOOL, 0), deletionTimestamp="now"), None)
     assert step.run() == 0

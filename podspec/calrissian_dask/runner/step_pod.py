@@ -158,7 +158,7 @@ class StepPod:
         if self.log is not None and not self.log.finish(LOG_END):
             self.say(logging.WARNING, "the tool's output could not be read to its end")
         outside = disturbance(pod) if ended.exit_code else None
-        if outside:
+        if outside and not self.around.stopping.is_set():  # else it was Calrissian itself
             self.record.error = self.record.error or outside
             self.say(logging.ERROR, f"the tool ended with exit code {ended.exit_code}: {outside}")
         finished = ended.terminated.get("finishedAt")
