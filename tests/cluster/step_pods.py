@@ -86,17 +86,19 @@ class StepPod:
         running = any("running" in (one.get("state") or {}) for one in statuses)
         return self.is_gone or (self.phase in ("Succeeded", "Failed") and not running)
 
-    def wait(self, what: str, condition: Callable[[], object]) -> None:
+    def wait(self, what: str, condition: Callable[[], object], patience: float = HANG) -> None:
         """Wait until the condition holds; `what` says in the failure what did not happen."""
-        deadline = time.monotonic() + HANG
+        deadline = time.monotonic() + patience
         while not condition():
-            assert time.monotonic() < deadline, f"no {what} after {HANG:.0f} s: {self.describe()}"
+            assert time.monotonic() < deadline, (
+                f"no {what} after {patience:.0f} s: {self.describe()}"
+            )
             with self.namespace.changed:
                 self.namespace.changed.wait(LOOK_AGAIN)
 
-    def wait_ended(self) -> None:
+    def wait_ended(self, patience: float = HANG) -> None:
         """Wait until no container runs any more."""
-        self.wait("end", lambda: self.has_ended)
+        self.wait("end", lambda: self.has_ended, patience)
 
     def wait_gone(self) -> None:
         """Wait until the object is gone."""

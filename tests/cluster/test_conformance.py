@@ -6,10 +6,13 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.cluster.calrissian.conformance import DOCUMENTS, LOOP, comparable
 from tests.cluster.calrissian.jobs import OURS, STOCK
 from tests.cluster.calrissian.runs import Run
 from tests.cluster.conftest import CalrissianMaker, NamespaceMaker
+from tests.cluster.step_pods import HANG
 
 RANDOM = (
     (r"-pod-[a-z]{8}", "-pod-X"),
@@ -45,6 +48,7 @@ def pods(run: Run) -> list[str]:
     return "\n".join(sorted(shown)).splitlines()
 
 
+@pytest.mark.timeout(8 * HANG)
 def test_t86_conformance_is_that_of_stock_calrissian(
     make_namespace: NamespaceMaker, calrissian_in: CalrissianMaker
 ) -> None:
@@ -54,7 +58,7 @@ def test_t86_conformance_is_that_of_stock_calrissian(
         ready.input.write({f"{name}.cwl": text for name, text in DOCUMENTS.items()})
         shell = ("sh", "-c", LOOP, "sh", *program)
         runs.append(ready.start_as_it_is(shell))
-    stock, ours = (run.wait() for run in runs)
+    stock, ours = (run.wait(3 * HANG) for run in runs)
     told = results(stock)
     assert results(ours) == told
     assert {name for name, (code, _) in told.items() if code != "0"} == FAILING, told

@@ -17,7 +17,7 @@ from tests.cluster.calrissian import jobs
 from tests.cluster.calrissian.volumes import Volume, volume
 from tests.cluster.images import TOOL
 from tests.cluster.namespaces import Namespace
-from tests.cluster.step_pods import StepPod
+from tests.cluster.step_pods import HANG, StepPod
 
 SETTINGS = "settings.yaml"
 
@@ -25,6 +25,9 @@ ENVIRONMENT = {
     "CALRISSIAN_INIT_IMAGE": TOOL,  # its default cannot be pulled here
     "RETRY_ATTEMPTS": "3",  # stock Calrissian's ten tries take 41 minutes
 }
+
+LONG = 2 * HANG
+"""Seconds for a workflow of several steps, beside five other tests on two cores."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -52,9 +55,9 @@ class Run:
         """The name of Calrissian's container."""
         return str(self.pod.now["spec"]["containers"][0]["name"])
 
-    def wait(self) -> Run:
+    def wait(self, patience: float = LONG) -> Run:
         """Wait until Calrissian has ended."""
-        self.pod.wait_ended()
+        self.pod.wait_ended(patience)
         return self
 
     @property
