@@ -365,6 +365,13 @@ def test_tools_in_files_of_their_own_and_imported_requirements(planner: Planner)
     assert planner.plan(workflow({"one": step("tool.cwl")})).steps["one"]["workers"] == 5
 
 
+def test_an_input_may_be_called_run(planner: Planner) -> None:
+    content = tool(
+        {**ASKS, "workerCores": "$(inputs.run)", "workerMemory": "1G"}, inputs={"run": "int"}
+    )
+    assert planner.plan(content, {"run": 4}).steps["document.cwl"]["workers"] == 3
+
+
 def test_an_imported_process_keeps_what_is_beside_it(planner: Planner) -> None:
     (planner.folder / "sub").mkdir()
     planner.write("sub/tool.cwl", tool())

@@ -66,7 +66,7 @@ def _of_job(job: Mapping[str, Any], document: str) -> Place:
 
 
 def _with_place(problem: Problem, placed: list[Problem]) -> Problem:
-    """With file, line and column in front, where the same was found in the document."""
+    """With file, line and column behind it, where the same was found in the document."""
     for one in placed:
         if one.message.endswith(f"{CLASS}.{problem}"):
             place = one.message.removesuffix(f"{CLASS}.{problem}").removesuffix(": ")

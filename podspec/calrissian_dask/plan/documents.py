@@ -7,7 +7,7 @@ each of ours is moved there, marked, before a document is parsed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urlsplit
@@ -22,6 +22,9 @@ from calrissian_dask.cwl.asked import Asked
 from calrissian_dask.cwl.occurrences import show_uri, without_logs
 from calrissian_dask.errors import CalrissianDaskError
 from calrissian_dask.requirement import is_requirement
+
+NOT_OF_A_PROCESS = ("$namespaces", "$schemas")
+"""Namespaces are kept apart, one set for a file; ontologies cwl-utils would fetch by their URLs."""
 
 MARK = "calrissian-dask: from requirements"
 """The key that a moved requirement has; no field of any class can be called so."""
@@ -58,7 +61,7 @@ class Documents:
 
     def __init__(self) -> None:
         self._loader = Loader({})
-        self._raw: dict[str, dict[str, MutableMapping[str, Any]]] = {}
+        self._raw: dict[str, dict[str, Mapping[str, Any]]] = {}
         self._parsed: dict[str, Process] = {}
         self.warnings: list[str] = []
         """What a run would not take as it is taken here."""
@@ -105,7 +108,7 @@ class Documents:
                 ) from error
         return self._parsed[uri]
 
-    def _read(self, file: str) -> dict[str, MutableMapping[str, Any]]:
+    def _read(self, file: str) -> dict[str, Mapping[str, Any]]:
         """The processes of a file by URI, each a document of its own, ready for cwl-utils."""
         if file not in self._raw:
             whole = self._fetch(file)
@@ -119,9 +122,7 @@ class Documents:
             found = whole.get("$graph", [whole])
             if not isinstance(found, list) or not found:
                 raise UnreadableError(f"{show_uri(file)}: $graph is no list of processes")
-            entries = [entry for entry in found if isinstance(entry, MutableMapping)]
-            for entry in entries:
-                entry.pop("$schemas", None)  # ontologies, by URL: cwl-utils would fetch them
+            entries = [entry for entry in found if isinstance(entry, Mapping)]
             self._raw[file] = {
                 _name(entry, file): {**shared, **_movable(self._with_imports(entry, file))}
                 for entry in entries
@@ -144,11 +145,13 @@ class Documents:
             if set(node) == {"$import"}:
                 uri = self._loader.fetcher.urljoin(base, str(node["$import"]))
                 return self._with_imports(self._fetch(uri), uri)
+            is_step = "in" in node and "run" in node  # an input may be called `run` as well
             return {
-                key: self._run(value, base) if key == "run" else self._with_imports(value, base)
+                key: self._run(value, base)
+                if is_step and key == "run"
+                else self._with_imports(value, base)
                 for key, value in node.items()
-                if key
-                not in ("$namespaces", "$schemas")  # of what is imported; ours are kept apart
+                if key not in NOT_OF_A_PROCESS
             }
         if isinstance(node, list):
             return [self._with_imports(value, base) for value in node]

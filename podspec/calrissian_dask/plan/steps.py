@@ -101,8 +101,8 @@ class Walk:
         for source in sources:
             above = _step_of(source, workflow.id)
             if (above not in steps) if above else (short(source) not in inputs):
-                words = f"step {short(step.id)}: source {short(source)!r} is nowhere in {_name(workflow)}"
-                self.problems.append(Problem("", words))
+                words = f"step {short(step.id)}: source {short(source)!r} is nowhere in workflow"
+                self.problems.append(Problem("", f"{words} {short(workflow.id)}"))
 
     def _run_by(self, step: Process, place: Place) -> Process:
         run = step.run if not isinstance(step.run, str) else self._documents.process(step.run)
@@ -196,10 +196,6 @@ def _source_value(one: Process, scope: Scope, workflow: Process) -> Any:
         return UNKNOWN
     value = scope.get(short(sources[0]), UNKNOWN)
     return plain(one.default) if value is None else value
-
-
-def _name(workflow: Process) -> str:
-    return f"workflow {short(workflow.id)}"
 
 
 def _step_of(source: str, workflow: str) -> str | None:
