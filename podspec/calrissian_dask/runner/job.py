@@ -58,10 +58,7 @@ class DaskJob(CalrissianCommandLineJob):  # type: ignore[misc]  # Calrissian has
             if self.record is not None:
                 self.record.error = self.record.error or str(error)
             self._fail(str(error), runtimeContext)
-            folder = getattr(runtimeContext, "tool_logs_basepath", None)
-            if folder and self.step is not None and self.step.output:
-                heard = SimpleNamespace(tool_log=self._tool_log())
-                self.dump_tool_logs(self.name, heard, runtimeContext)
+            self._keep_log(runtimeContext)
 
     def execute_kubernetes_pod(self, pod: Pod) -> None:
         """Create the pod with its cluster.
@@ -100,6 +97,16 @@ class DaskJob(CalrissianCommandLineJob):  # type: ignore[misc]  # Calrissian has
             finished,
             self._tool_log(),
         )
+
+    def _keep_log(self, context: RuntimeContext) -> None:
+        """What was heard of a tool whose end nobody knows, where Calrissian keeps the logs."""
+        if not getattr(context, "tool_logs_basepath", None) or not (self.step and self.step.output):
+            return
+        try:
+            heard = SimpleNamespace(tool_log=self._tool_log())
+            self.dump_tool_logs(self.name, heard, context)
+        except OSError as error:
+            self.session.say(self.name, logging.WARNING, f"the tool's log cannot be kept: {error}")
 
     def _tool_log(self) -> list[dict[str, str]]:
         assert self.step is not None
