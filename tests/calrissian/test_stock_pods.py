@@ -21,8 +21,7 @@ from tests.conftest import Golden
 from tests.podspec.pods import REQUIREMENT, settings
 
 job = pytest.importorskip("calrissian.job", reason="stock Calrissian is in .venv-calrissian only")
-
-KubernetesClient = pytest.importorskip("calrissian.k8s").KubernetesClient
+KubernetesClient = job.KubernetesClient
 
 PODS = Path(__file__).parent.parent / "podspec" / "pods"
 

@@ -45,7 +45,7 @@ def runners(folder: Path, content: dict[str, Any], given: Settings) -> list[type
     built: list[Any] = []
     make = tool_maker(Session(given))
 
-    def remember(toolpath_object: Any, loadingContext: LoadingContext) -> Any:  # noqa: N803
+    def remember(toolpath_object: Any, loadingContext: LoadingContext) -> Any:  # noqa: N803  # cwltool's name
         process = make(toolpath_object, loadingContext)
         if toolpath_object["class"] == "CommandLineTool":
             built.append(process)

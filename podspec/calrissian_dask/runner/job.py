@@ -43,7 +43,7 @@ class DaskJob(CalrissianCommandLineJob):  # type: ignore[misc]  # Calrissian has
         self.record: ClusterRecord | None = None
         self.step: StepPod | None = None
 
-    def run(self, runtimeContext: RuntimeContext, tmpdir_lock: Any = None) -> None:  # noqa: N803
+    def run(self, runtimeContext: RuntimeContext, tmpdir_lock: Any = None) -> None:  # noqa: N803  # cwltool's name
         """Calrissian's; what keeps the step from its cluster is a failed job and no exception.
 
         One that leaves `run` drops the outputs of all other steps (calrissian/executor.py:249-272).

@@ -148,7 +148,7 @@ class StepPod:
         follower = Follower(self.tool, self.around.limits, self.around.stopping)
         try:
             ended, pod = follower.until_end(self.seen, self._hear, self._follow_log)
-        except BaseException as error:
+        except BaseException as error:  # also what nobody foresaw: the pod must not stay
             self.record.ended = now()
             self.record.error = self.record.error or str(error)
             if self.log is not None:

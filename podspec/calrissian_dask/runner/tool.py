@@ -23,7 +23,7 @@ class DaskTool(CalrissianCommandLineTool):  # type: ignore[misc]  # Calrissian h
 
     session: Session
 
-    def make_job_runner(self, runtimeContext: RuntimeContext) -> type[Any]:  # noqa: N803
+    def make_job_runner(self, runtimeContext: RuntimeContext) -> type[Any]:  # noqa: N803  # cwltool's name
         """Calrissian's own job class for every tool that asks for no cluster."""
         base: type[Any] = super().make_job_runner(runtimeContext)
         asked = self.asked()
